@@ -1,0 +1,53 @@
+# make demo    see a memory at work (sets itself up on a bare machine)
+# make test    lint, types, import contracts and the whole test suite (the same)
+# make bench   the slow figures of the README
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
+
+export HF_HUB_OFFLINE := 1
+export PIP_DEFAULT_TIMEOUT ?= 180
+
+.PHONY: demo test check fmt bench clean
+
+demo: .venv/demo
+	@$(BIN)/psm demo
+
+test: .venv/dev
+	@$(MAKE) --no-print-directory check
+
+check:
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/mypy integrations/langchain/psm_langchain
+	$(BIN)/lint-imports
+	$(BIN)/pytest
+
+fmt: .venv/dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: .venv/dev
+	$(BIN)/psm bench speed
+
+clean:
+	rm -rf .venv
+
+.venv/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "psm needs Python 3.11 or newer; try make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
+	@echo "Setting up .venv; the first time takes some minutes."
+	@$(PYTHON) -m venv .venv
+	@# torch goes first and by itself, so that no other package picks its build.
+	@$(PIP) torch
+	@touch $@
+
+.venv/demo: .venv/python pyproject.toml constraints.txt
+	@$(PIP) -e '.[offline]'
+	@touch $@
+
+.venv/dev: .venv/python pyproject.toml constraints.txt
+	@$(PIP) -e '.[langchain,offline,dev]'
+	@touch $@ .venv/demo
