@@ -1,0 +1,446 @@
+"""What a part must be able to do. The walks know these, and nothing behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
+
+from psm_core.types import (
+    Change,
+    Conflict,
+    Entry,
+    Erasure,
+    Fault,
+    GateDecision,
+    Outcome,
+    Pattern,
+    Tier,
+    Turn,
+)
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Vector: TypeAlias = NDArray[np.float32]
+    """(D,) float32, length 1."""
+    Matrix: TypeAlias = NDArray[np.float32]
+    """(N, D) float32, rows of length 1."""
+    Numbers: TypeAlias = NDArray[np.int64]
+
+CountTokens: TypeAlias = Callable[[str], int]
+"""How many tokens a text costs the reader's model."""
+
+
+class Clock(Protocol):
+    """Where the present comes from."""
+
+    def now(self) -> datetime:
+        """The present, as an aware datetime."""
+        ...
+
+
+class Encoder(Protocol):
+    """Turns text into vectors whose nearness is nearness of meaning."""
+
+    @property
+    def name(self) -> str:
+        """Which encoder it is; a store remembers it and refuses another."""
+        ...
+
+    @property
+    def width(self) -> int:
+        """D, the numbers in one vector."""
+        ...
+
+    def encode(self, texts: Sequence[str]) -> Matrix:
+        """One row for each text: (N, D) float32, each of length 1."""
+        ...
+
+
+# ------------------------------------------------------------------ the skill
+
+
+@dataclass(frozen=True, slots=True)
+class GateContext:
+    """What is known when a turn is heard.
+
+    Args:
+        user: Whose memory it is.
+        recent: The last turns of the same session, oldest first.
+        said_before: The id of a memory of the same speaker with the same words, if any.
+        vector: The turn's own vector, (D,) float32 of length 1.
+        nearest: Asks the store for the k memories nearest to the turn, best first.
+            A call costs a search; rules that don't need it don't pay for it.
+    """
+
+    user: str
+    recent: Sequence[Turn]
+    said_before: str | None
+    vector: Vector
+    nearest: Callable[[int], list[tuple[Entry, float]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """A question to the memory, taken apart.
+
+    Args:
+        text: As it was asked.
+        vector: (D,) float32 of length 1.
+        named: Names of known speakers that the text mentions, in lower case.
+        terms: Stems of its content words, and how rare each is (idf; 0 for unknown).
+        at: When it is asked.
+        present: When the person was last heard; what has faded is counted to *at*.
+    """
+
+    text: str
+    vector: Vector
+    named: frozenset[str]
+    terms: Mapping[str, float]
+    at: datetime
+    present: datetime
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidate:
+    """A memory that may surface, with every raw signal a policy may weigh.
+
+    Scores are as they come (cosine in [-1, 1], BM25 from 0 up); scaling is the
+    policy's business.  ``window`` are the turns before, at and after it in its
+    session, ``covered`` the share of the cue's rarity found in it, ``covered_window``
+    the same over the window.
+    """
+
+    entry: Entry
+    cosine: float
+    bm25: float
+    bm25_window: float
+    bm25_session: float
+    covered: float
+    covered_window: float
+    retention: float
+    words: int
+    window: tuple[Entry, ...] = ()
+
+
+class Weighting(NamedTuple):
+    """How strongly each candidate should surface, and from what.
+
+    ``scores`` (K,) float32 in [0, 1]; 0 means that it must not surface, and all
+    zeros that nothing fits.  ``features`` (K, F) float32 are what the policy saw, in
+    the order of ``names``; ``propensities`` (K,) float32 the probability in (0, 1]
+    with which each was let through.
+    """
+
+    scores: NDArray[np.float32]
+    features: NDArray[np.float32]
+    names: tuple[str, ...]
+    propensities: NDArray[np.float32]
+
+
+class Policy(Protocol):
+    """The skill of memory: five verbs.  `RulePolicy` answers with formulas."""
+
+    @property
+    def name(self) -> str:
+        """Which policy decided; stands in every journal row."""
+        ...
+
+    def gate(self, turn: Turn, context: GateContext) -> GateDecision:
+        """Is this worth keeping, how strongly, and for how long?"""
+        ...
+
+    def weigh(self, cue: Cue, candidates: Sequence[Candidate]) -> Weighting:
+        """How strongly should each candidate surface for this cue?"""
+        ...
+
+    def abstract(self, episodes: Sequence[Entry]) -> list[Pattern]:
+        """Which lasting facts do these episodes of one person's life hold?"""
+        ...
+
+    def interferes(self, new: Entry, old: Entry) -> Conflict | None:
+        """Can both be true now?  None where they are compatible."""
+        ...
+
+    def half_life(self, entry: Entry) -> timedelta:
+        """In what time should this memory lose half of its strength?"""
+        ...
+
+
+# ---------------------------------------------------------------- the content
+
+
+class Sensory(Protocol):
+    """What was heard in the last moments, session by session; in the process only."""
+
+    def recent(self, session: str) -> list[Turn]:
+        """The last turns of a session, oldest first; empty where none was heard."""
+        ...
+
+    def hear(self, turn: Turn) -> None:
+        """Take in one turn, and let go of the oldest where there are too many."""
+        ...
+
+
+class Postings(NamedTuple):
+    """Where the words of a cue stand.  One row for each (term, memory); arrays (P,).
+
+    ``term`` indexes *terms*; ``session`` and ``place`` number the session and the
+    memory's place in it.  ``df`` (T,) counts the memories with each term; a term too
+    common to be worth its rows has df but no rows.  ``count`` is the number of
+    memories that can be found by their words, ``words`` their mean length.
+    """
+
+    terms: tuple[str, ...]
+    df: Numbers
+    term: Numbers
+    seq: Numbers
+    frequency: Numbers
+    length: Numbers
+    session: Numbers
+    place: Numbers
+    count: int
+    words: float
+
+
+class Place(NamedTuple):
+    """Where a memory stands: in which session, and as which of its turns."""
+
+    session: int
+    place: int
+    words: int
+
+
+class SessionSize(NamedTuple):
+    """How much was said in one session."""
+
+    memories: int
+    words: int
+
+
+class Shown(NamedTuple):
+    """One memory as a recall showed it; numbers only, apart from the id."""
+
+    seq: int
+    rank: int
+    score: float
+    propensity: float
+    features: NDArray[np.float32]
+
+
+class Access(NamedTuple):
+    """One judged showing: which memory, what became of it, when."""
+
+    number: int
+    seq: int
+    outcome: Outcome
+    at: datetime
+
+
+class Store(Protocol):
+    """One person's content.  The ledger is the truth, the index can be rebuilt.
+
+    Every method may be called from any thread.  Each write is one transaction, and
+    is durable against a kill of the process when it returns.  Vectors that come back
+    are float32 of length 1.
+    """
+
+    @property
+    def user(self) -> str:
+        """Whose content it is."""
+        ...
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """All writes inside are one; nested ones join the outer."""
+        ...
+
+    # --- hearing
+    def known(self, ids: Iterable[str]) -> dict[str, Entry]:
+        """Those of *ids* that are remembered, in any tier, without vectors."""
+        ...
+
+    def forgotten(self, ids: Iterable[str]) -> set[str]:
+        """Those of *ids* that the person had forgotten on purpose."""
+        ...
+
+    def said_before(self, speaker: str, text: str) -> str | None:
+        """The id of a memory of this speaker with these words, case and space aside."""
+        ...
+
+    def add(self, entries: Sequence[Entry]) -> list[Entry]:
+        """Store new entries (tier as given); return those that weren't known, numbered.
+
+        Each must carry a vector.  Entries of tier ARCHIVAL are compressed and
+        not indexed.
+        """
+        ...
+
+    # --- finding
+    def nearest(
+        self, vector: Vector, k: int, tiers: Sequence[Tier] = (Tier.EPISODIC, Tier.SEMANTIC)
+    ) -> list[tuple[int, float]]:
+        """The *k* memories nearest to *vector*: (seq, cosine), best first.
+
+        Chroma where this process holds the index, exact over the ledger where it
+        doesn't and for what isn't indexed yet.  ARCHIVAL is searched exactly.
+        """
+        ...
+
+    def terms(self, text: str) -> list[str]:
+        """Stems of the content words of *text*, as the lexical index has them."""
+        ...
+
+    def postings(self, terms: Sequence[str], most: int) -> Postings:
+        """Where *terms* stand, rarest first, until *most* rows are read."""
+        ...
+
+    def places(self, seqs: Iterable[int]) -> dict[int, Place]:
+        """Where each of these memories stands in its session."""
+        ...
+
+    def at_places(self, places: Iterable[tuple[int, int]]) -> dict[tuple[int, int], int]:
+        """Which memory (seq) stands at (session, place); archived turns too."""
+        ...
+
+    def sessions(self, numbers: Iterable[int]) -> dict[int, SessionSize]:
+        """How much was said in each of these sessions."""
+        ...
+
+    def session_count(self) -> int:
+        """How many sessions there are."""
+        ...
+
+    def entries(self, seqs: Iterable[int], *, vectors: bool = False) -> dict[int, Entry]:
+        """Those of *seqs* that still exist, in any tier."""
+        ...
+
+    def find(self, memory_id: str) -> Entry:
+        """The entry of this id, with its vector.  Raises `UnknownMemoryError`."""
+        ...
+
+    def listing(
+        self,
+        *,
+        tiers: Sequence[Tier] | None = None,
+        session: str | None = None,
+        after: int = 0,
+        limit: int | None = None,
+        newest_first: bool = False,
+        vectors: bool = False,
+    ) -> list[Entry]:
+        """Entries in the order of their numbers, after number *after*."""
+        ...
+
+    def speakers(self) -> frozenset[str]:
+        """Everybody who was ever heard here."""
+        ...
+
+    def counts(self) -> dict[Tier, int]:
+        """How many memories each tier holds."""
+        ...
+
+    def present(self) -> datetime | None:
+        """When the person was last heard; None in an empty store."""
+        ...
+
+    # --- accesses and rewards
+    def log_recall(self, recall_id: str, at: datetime, policy: str, shown: Sequence[Shown]) -> None:
+        """Append one recall to the access log and count each showing."""
+        ...
+
+    def shown(self, recall_id: str) -> dict[str, int]:
+        """Memory id -> seq of what a recall showed.  Raises `UnknownMemoryError`."""
+        ...
+
+    def log_feedback(
+        self, recall_id: str, outcomes: Mapping[int, Outcome], rewards: Mapping[Outcome, float], at: datetime
+    ) -> None:
+        """Note outcomes on a recall and append one journal row each, numbers only."""
+        ...
+
+    def judged(self) -> list[Access]:
+        """Outcomes that no sleep has applied yet, oldest first."""
+        ...
+
+    def applied(self, numbers: Iterable[int]) -> None:
+        """Mark judged accesses as applied."""
+        ...
+
+    # --- changing
+    def change(self, memory_id: str, at: datetime, what: str, reason: str, **values: object) -> None:
+        """Set fields of one entry and note the change, with the old values, in its history.
+
+        *values* are names of `Entry` fields, with ``trace`` for the whole trace.
+        Setting ``tier`` moves text and vector between index and archive.
+        """
+        ...
+
+    def flag(self, conflict: Conflict) -> bool:
+        """Note a conflict once; False where this pair was flagged before."""
+        ...
+
+    def conflicts(self, *, status: str | None = "open") -> list[Conflict]:
+        """Conflicts of this status, oldest first; None means all."""
+        ...
+
+    def settle(self, conflict_id: str, status: str, at: datetime) -> Conflict:
+        """Close a conflict.  Raises `UnknownMemoryError`."""
+        ...
+
+    def watermark(self) -> int:
+        """The number of the last entry that a sleep has read."""
+        ...
+
+    def set_watermark(self, seq: int) -> None:
+        """Move the watermark; the last write of a sleep."""
+        ...
+
+    def history(self, memory_id: str) -> list[Change]:
+        """All that happened to one memory, oldest first."""
+        ...
+
+    def forget(self, memory_id: str, at: datetime) -> None:
+        """Delete one memory from ledger, words, index, archive, log and WAL."""
+        ...
+
+    # --- keeping house
+    def flush(self) -> int:
+        """Bring the index up to date if this process holds it; how many rows went in."""
+        ...
+
+    def check(self) -> list[Fault]:
+        """What is missing, stale or corrupt; empty where all is well."""
+        ...
+
+    def rebuild(self) -> int:
+        """Make the index anew from the ledger; how many rows it holds."""
+        ...
+
+    def export(self, path: Path) -> None:
+        """Write the whole person into one file that `Home.import_person` reads."""
+        ...
+
+    def erase(self, at: datetime) -> Erasure:
+        """Delete the person everywhere, and prove it."""
+        ...
+
+    def close(self) -> None:
+        """Let go of files and lock."""
+        ...
+
+
+# What a part may be asked to make for one person; see `plugins.Registry`.
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The parts that one `Memory` is made of."""
+
+    encoder: Encoder
+    policy: Policy
+    clock: Clock
+    count_tokens: CountTokens
+    extra: Mapping[str, object] = field(default_factory=dict)
