@@ -1,0 +1,91 @@
+"""Learn: what became of the memories that a recall showed, and of those in conflict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from psm_core.errors import FeedbackError
+from psm_core.protocols import Parts, Store
+from psm_core.strength import REWARD, judged
+from psm_core.types import Entry, Feedback, Outcome, Tier
+
+
+def learn(feedback: Feedback, *, store: Store, parts: Parts) -> None:
+    """Note what was used, ignored and corrected; a correction takes effect at once.
+
+    Uses and misses wait in the access log for the next sleep.  Whoever takes back
+    what was shown shouldn't be shown it again before that.
+
+    Args:
+        feedback: Outcomes of one recall's hits, by their ids.
+        store: Whose memory learns.
+        parts: The clock.
+
+    Raises:
+        UnknownMemoryError: No recall of this id showed anything.
+        FeedbackError: It names a memory that this recall didn't show.
+    """
+    outcomes = feedback.outcomes()
+    if not outcomes:
+        return
+    shown = store.shown(feedback.recall_id)
+    strange = sorted(set(outcomes) - set(shown))
+    if strange:
+        raise FeedbackError(
+            f"recall {feedback.recall_id} didn't show {', '.join(strange)}; "
+            f"it showed {', '.join(sorted(shown))}"
+        )
+    now = parts.clock.now()
+    with store.transaction():
+        by_seq = {shown[i]: outcome for i, outcome in outcomes.items()}
+        store.log_feedback(feedback.recall_id, by_seq, REWARD, now)
+        apply_judged(store, parts, only=Outcome.CORRECTED)
+
+
+def apply_judged(store: Store, parts: Parts, only: Outcome | None = None) -> list[str]:
+    """Let outcomes that wait in the access log strengthen and weaken, each once.
+
+    Args:
+        store: Whose memories.
+        parts: The policy, which decides anew how fast each fades.
+        only: Apply outcomes of this sort alone; None means all.
+
+    Returns:
+        The ids of the memories that changed, in the order of their outcomes.
+    """
+    changed: list[str] = []
+    with store.transaction():
+        waiting = [a for a in store.judged() if only in (None, a.outcome)]
+        for access in waiting:
+            # Read one by one: a memory may have been judged more than once.
+            entry = store.entries([access.seq]).get(access.seq)
+            if entry is not None:
+                _apply(entry, access.outcome, access.at, store, parts)
+                changed.append(entry.id)
+        store.applied([access.number for access in waiting])
+    return changed
+
+
+_COUNTED: Mapping[Outcome, str] = {
+    Outcome.USED: "used",
+    Outcome.CORRECTED: "corrected",
+}
+
+
+def _apply(
+    entry: Entry, outcome: Outcome, at: datetime, store: Store, parts: Parts
+) -> None:
+    trace = entry.trace if entry.pinned else judged(entry.trace, outcome, at)
+    counted = _COUNTED.get(outcome)
+    counts = {counted: getattr(entry, counted) + 1} if counted else {}
+    after = replace(entry, trace=trace, **counts)
+    trace = replace(trace, half_life=parts.policy.half_life(after))
+    reason = f"shown and {outcome}"
+    if entry.pinned:
+        reason += "; its strength is pinned"
+    store.change(entry.id, at, str(outcome), reason, trace=trace, **counts)
+    if entry.tier is Tier.ARCHIVAL and outcome is Outcome.USED:
+        why = "found in the archive and used"
+        store.change(entry.id, at, "reinstated", why, tier=Tier.EPISODIC)

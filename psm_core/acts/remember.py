@@ -1,0 +1,284 @@
+"""Remember: from a turn that was heard to a memory that is kept, or archived."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from psm_core.acts.context import unfenced
+from psm_core.acts.passages import passages
+from psm_core.acts.working import working
+from psm_core.config import Config
+from psm_core.errors import TurnError
+from psm_core.protocols import GateContext, Parts, Sensory, Store
+from psm_core.strength import FLOOR, HALF_LIFE_MIN
+from psm_core.types import Action, Entry, GateDecision, Kind, Tier, Trace, Turn
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Matrix = NDArray[np.float32]
+
+Redact = Callable[[str], str]
+Verdict = Callable[[Turn], bool | None]
+
+ECHO = "[memories]"
+"""What is stored of a turn that was nothing but recalled memories."""
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def remember(
+    turns: Sequence[Turn],
+    *,
+    store: Store,
+    parts: Parts,
+    config: Config,
+    redact: Redact,
+    verdict: Verdict,
+    sensory: Sensory,
+) -> list[GateDecision]:
+    """Hear *turns*, and store each in one transaction with the others.
+
+    Args:
+        turns: In the order in which they were said.
+        store: Whose memory hears them.
+        parts: Encoder, policy and clock.
+        config: How long a passage is.
+        redact: Changes a text before anything sees it.
+        verdict: May decide over the policy's head.
+        sensory: What was heard in the last moments; hears these turns too.
+
+    Returns:
+        One decision for each turn, in their order.
+
+    Raises:
+        TurnError: An id was used before for other words.  Nothing is stored then.
+    """
+    now = parts.clock.now()
+    heard = [_completed(turn, store.user, now, redact) for turn in turns]
+    known = _known(heard, store)
+    fresh = list({t.id: t for t in heard if t.id not in known}.values())
+    decisions = {
+        **known,
+        **_stored(fresh, store, parts, config, verdict, sensory),
+    }
+    for turn in fresh:
+        sensory.hear(turn)
+    first = {turn.id: n for n, turn in reversed(list(enumerate(heard)))}
+    return [
+        decisions[t.id] if first[t.id] == n else replace(decisions[t.id], new=False)
+        for n, t in enumerate(heard)
+    ]
+
+
+# ------------------------------------------------------------- before the gate
+
+
+def _completed(turn: Turn, user: str, now: datetime, redact: Redact) -> Turn:
+    """*turn* with clean text and every field filled."""
+    text = _SURROGATE.sub("\ufffd", turn.text.replace("\0", ""))
+    text = redact(unfenced(text).strip() or ECHO)
+    speaker = turn.speaker or (user if turn.role == "user" else turn.role)
+    speaker = _SURROGATE.sub("\ufffd", speaker.replace("\0", ""))
+    session = _SURROGATE.sub("\ufffd", turn.session)
+    at = turn.at or now
+    known_by = turn.id or _identity(session, speaker, turn.role, at, text)
+    return replace(
+        turn,
+        text=text,
+        speaker=speaker,
+        session=session,
+        at=at,
+        id=_SURROGATE.sub("\ufffd", known_by),
+    )
+
+
+def _identity(*parts: object) -> str:
+    """An id that is the same whenever the same turn is heard."""
+    joined = "\x1f".join(str(p) for p in parts)
+    return f"t-{hashlib.blake2b(joined.encode(), digest_size=10).hexdigest()}"
+
+
+def _known(heard: Sequence[Turn], store: Store) -> dict[str, GateDecision]:
+    """Decisions on turns that are remembered or were forgotten on purpose."""
+    ids = {turn.id for turn in heard}
+    entries = store.known(ids)
+    forgotten = store.forgotten(ids)
+    first: dict[str, str] = {i: e.text for i, e in entries.items()}
+    for turn in heard:
+        words = first.setdefault(turn.id, turn.text)
+        # A long turn is known by its first passage.
+        if turn.id not in forgotten and not turn.text.startswith(words):
+            raise TurnError(
+                f"a turn with the id {turn.id!r} was remembered before with other "
+                "words; give this one an id of its own, or forget that one first"
+            )
+    return {
+        **{i: _as_decided(entry) for i, entry in entries.items()},
+        **{i: _stays_forgotten(i) for i in forgotten},
+    }
+
+
+def _as_decided(entry: Entry) -> GateDecision:
+    """The decision that an earlier hearing led to, as far as it can be told."""
+    archived = entry.tier is Tier.ARCHIVAL
+    return GateDecision(
+        id=entry.id,
+        action=Action.ARCHIVE if archived else Action.KEEP,
+        strength=entry.trace.strength,
+        half_life=entry.trace.half_life,
+        emotion=entry.emotion,
+        confidence=entry.confidence,
+        kind=entry.kind,
+        reason=entry.reason,
+        new=False,
+    )
+
+
+def _stays_forgotten(turn_id: str) -> GateDecision:
+    return GateDecision(
+        id=turn_id,
+        action=Action.ARCHIVE,
+        strength=0.0,
+        half_life=HALF_LIFE_MIN,
+        emotion=0.0,
+        confidence=1.0,
+        kind=Kind.TALK,
+        reason="was forgotten on purpose, and stays forgotten",
+        new=False,
+    )
+
+
+# ------------------------------------------------------------------- the gate
+
+
+def _stored(
+    fresh: Sequence[Turn],
+    store: Store,
+    parts: Parts,
+    config: Config,
+    verdict: Verdict,
+    sensory: Sensory,
+) -> dict[str, GateDecision]:
+    if not fresh:
+        return {}
+    cut = [passages(turn.text, config.passage_words) for turn in fresh]
+    vectors = parts.encoder.encode([piece for pieces in cut for piece in pieces])
+    said = _Said(store)
+    heard_of: dict[str, list[Turn]] = {}
+    decisions: dict[str, GateDecision] = {}
+    entries: list[Entry] = []
+    row = 0
+    for turn, pieces in zip(fresh, cut, strict=True):
+        own = vectors[row : row + len(pieces)]
+        row += len(pieces)
+        before = heard_of.setdefault(
+            turn.session, _recent(turn.session, sensory, store, config)
+        )
+        context = GateContext(
+            user=store.user,
+            recent=tuple(before[-config.sensory_turns :]),
+            said_before=said.before(turn),
+            vector=own[0],
+            nearest=_nearest(store, own[0]),
+        )
+        decision = _decided(turn, context, parts, verdict)
+        decisions[turn.id] = decision
+        entries += _entries(turn, pieces, own, decision)
+        before.append(turn)
+    really = {entry.id for entry in store.add(entries)}
+    # Another process may have heard the same turn in the meantime; it is one turn.
+    return {
+        i: decision if i in really else replace(decision, new=False)
+        for i, decision in decisions.items()
+    }
+
+
+def _recent(
+    session: str, sensory: Sensory, store: Store, config: Config
+) -> list[Turn]:
+    """What was heard last in *session*; after a restart, as the ledger has it."""
+    heard = sensory.recent(session)
+    return heard or working(session, config.sensory_turns, store=store)
+
+
+def _decided(
+    turn: Turn, context: GateContext, parts: Parts, verdict: Verdict
+) -> GateDecision:
+    decision = replace(parts.policy.gate(turn, context), id=turn.id)
+    match verdict(turn):
+        case True:
+            return replace(
+                decision, action=Action.KEEP, reason="a plugin wants it kept"
+            )
+        case False:
+            return replace(
+                decision, action=Action.ARCHIVE, reason="a plugin turned it away"
+            )
+        case _:
+            return decision
+
+
+def _entries(
+    turn: Turn, pieces: Sequence[str], vectors: Matrix, decision: GateDecision
+) -> Iterable[Entry]:
+    """One entry for each passage; the first goes by the turn's id."""
+    assert turn.at is not None
+    floor = FLOOR.get(decision.kind, 0.0) if decision.action is Action.KEEP else 0.0
+    trace = Trace(
+        strength=decision.strength,
+        half_life=decision.half_life,
+        anchored_at=turn.at,
+        floor=min(floor, decision.strength),
+    )
+    for n, (piece, vector) in enumerate(zip(pieces, vectors, strict=True)):
+        yield Entry(
+            id=turn.id if n == 0 else f"{turn.id}~{n + 1}",
+            tier=Tier.EPISODIC if decision.kept else Tier.ARCHIVAL,
+            kind=decision.kind,
+            text=piece,
+            speaker=turn.speaker,
+            role=turn.role,
+            session=turn.session,
+            said_at=turn.at,
+            last_said_at=turn.at,
+            sources=(turn.id,),
+            trace=trace,
+            emotion=decision.emotion,
+            confidence=decision.confidence,
+            reason=decision.reason,
+            vector=vector,
+        )
+
+
+class _Said:
+    """Who said which words before, in the store and among the turns being heard."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._now: dict[tuple[str, str], str] = {}
+
+    def before(self, turn: Turn) -> str | None:
+        key = (turn.speaker, " ".join(turn.text.casefold().split()))
+        earlier = self._now.get(key) or self._store.said_before(
+            turn.speaker, turn.text
+        )
+        self._now.setdefault(key, turn.id)
+        return earlier
+
+
+def _nearest(store: Store, vector: NDArray[np.float32]) -> Callable[
+    [int], list[tuple[Entry, float]]
+]:
+    def nearest(k: int) -> list[tuple[Entry, float]]:
+        found = store.nearest(vector, k)
+        entries = store.entries([seq for seq, _ in found])
+        return [(entries[seq], cosine) for seq, cosine in found if seq in entries]
+
+    return nearest
