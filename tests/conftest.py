@@ -1,0 +1,72 @@
+"""What every test stands on: no network, no hub, no plugins but our own."""
+
+import os
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ["PSM_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+import itertools
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from psm_core import Memory, Turn
+
+T0 = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+class Clock:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self, at=T0):
+        self.at = at
+
+    def now(self):
+        return self.at
+
+    def move(self, **by):
+        self.at += timedelta(**by)
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def home(tmp_path):
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def open_memory(home, clock):
+    """Opens people's memories in one home, with words for vectors; closes them all."""
+    opened = []
+
+    def open_one(user="ada", **settings):
+        settings = {"home": home, "encoder": "hash", "clock": clock} | settings
+        memory = Memory(user, **settings)
+        opened.append(memory)
+        return memory
+
+    yield open_one
+    for memory in opened:
+        memory.close()
+
+
+@pytest.fixture
+def memory(open_memory):
+    return open_memory()
+
+
+@pytest.fixture
+def say(clock):
+    """Makes turns, one a minute, with ids t1, t2, …"""
+    numbers = itertools.count(1)
+
+    def make(text, speaker="Ada", *, session="s1", role="user", **fields):
+        n = next(numbers)
+        fields = {"id": f"t{n}", "at": T0 + timedelta(minutes=n)} | fields
+        return Turn(text, speaker, role, session=session, **fields)
+
+    return make
