@@ -21,7 +21,6 @@ check:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/mypy integrations/langchain/psm_langchain
 	$(BIN)/lint-imports
 	$(BIN)/pytest
 

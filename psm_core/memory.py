@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import threading
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -129,7 +129,8 @@ class Memory:
             clock=clock or SystemClock(),
             count_tokens=count_tokens or context.count_tokens,
         )
-        self._home = Home(self.config, self._parts.encoder)
+        encoder_ = self._parts.encoder
+        self._home = Home(self.config, encoder_.name, encoder_.width)
         self._sensory = Sensory(self.config.sensory_turns)
         self._asleep = threading.Lock()
         self._closed = False
@@ -215,6 +216,7 @@ class Memory:
         limit: int | None = FROM_CONFIG,
         budget: int | None = FROM_CONFIG,
         deep: bool = False,
+        without: Collection[str] = (),
     ) -> Recall:
         """What surfaces for *cue*, best first.
 
@@ -224,6 +226,8 @@ class Memory:
             budget: Most tokens of `Recall.as_context`; None means no end; 1,000 by
                 default.
             deep: Whether the archive is searched too.
+            without: Ids of turns that the reader sees anyway; what rests on them
+                alone is left out.
 
         Returns:
             Hits and the context for a prompt; empty where nothing fits.
@@ -237,6 +241,7 @@ class Memory:
                 limit=self.config.recall_limit if limit is FROM_CONFIG else limit,
                 budget=self.config.recall_budget if budget is FROM_CONFIG else budget,
                 deep=deep,
+                without=without,
             )
         self._plugins.notify("psm_recalled", user=self.user, recall=found)
         return found

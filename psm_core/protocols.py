@@ -111,9 +111,10 @@ class Candidate:
     """A memory that may surface, with every raw signal a policy may weigh.
 
     Scores are as they come (cosine in [-1, 1], BM25 from 0 up); scaling is the
-    policy's business.  ``window`` are the turns before, at and after it in its
-    session, ``covered`` the share of the cue's rarity found in it, ``covered_window``
-    the same over the window.
+    policy's business.  The window is the turn before, the memory itself and the turn
+    after; ``cosine_before`` and ``cosine_after`` are those of the neighbours, or the
+    memory's own where it has none.  ``covered`` is the share of the cue's rarity
+    found in it, ``covered_window`` the same over the window, ``words`` its length.
     """
 
     entry: Entry
@@ -125,7 +126,8 @@ class Candidate:
     covered_window: float
     retention: float
     words: int
-    window: tuple[Entry, ...] = ()
+    cosine_before: float
+    cosine_after: float
 
 
 class Weighting(NamedTuple):
@@ -259,6 +261,10 @@ class Store(Protocol):
         """All writes inside are one; nested ones join the outer."""
         ...
 
+    def reading(self) -> AbstractContextManager[None]:
+        """All reads inside see the store at one moment."""
+        ...
+
     # --- hearing
     def known(self, ids: Iterable[str]) -> dict[str, Entry]:
         """Those of *ids* that are remembered, in any tier, without vectors."""
@@ -312,11 +318,15 @@ class Store(Protocol):
         ...
 
     def session_count(self) -> int:
-        """How many sessions there are."""
+        """How many sessions there are; facts stand in none."""
         ...
 
     def entries(self, seqs: Iterable[int], *, vectors: bool = False) -> dict[int, Entry]:
         """Those of *seqs* that still exist, in any tier."""
+        ...
+
+    def vectors(self, seqs: Sequence[int]) -> tuple[Numbers, Matrix]:
+        """Numbers (N,) ascending and vectors (N, D) of those of *seqs* that exist."""
         ...
 
     def find(self, memory_id: str) -> Entry:

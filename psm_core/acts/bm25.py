@@ -122,7 +122,7 @@ class _Pooled(NamedTuple):
     def _pool(
         cls, key: Numbers, term: Numbers, frequency: Numbers, length: Floats | Numbers
     ) -> _Pooled:
-        terms = int(term.max()) + 1
+        terms = int(term.max(initial=0)) + 1
         pairs, index, inverse = np.unique(
             key * terms + term, return_index=True, return_inverse=True
         )
@@ -134,14 +134,31 @@ class _Pooled(NamedTuple):
 def _by_session(
     postings: Postings, sessions: Mapping[int, SessionSize], session_count: int
 ) -> dict[int, float]:
-    pooled = _Pooled.sessions(postings)
+    # Facts stand in sessions of their own, below 0, where nothing else was said.
+    spoken = [number for number in sessions if number > 0]
+    pooled = _Pooled.sessions(_among(postings, spoken))
+    if not len(pooled.key):
+        return {}
     df = np.bincount(pooled.term, minlength=len(postings.terms))
     idf = np.log1p((session_count - df + 0.5).clip(0) / (df + 0.5))
     words = np.array([sessions[int(k)].words for k in pooled.key], dtype=np.float64)
-    mean = float(np.mean([size.words for size in sessions.values()])) or 1.0
+    mean = float(np.mean([sessions[n].words for n in spoken])) or 1.0
     score = idf[pooled.term] * _saturated(pooled.frequency, words, mean)
     total, at = _summed(pooled.key, score)
     return dict(zip(pooled.key[at].tolist(), total, strict=True))
+
+
+def _among(postings: Postings, sessions: list[int]) -> Postings:
+    """The rows that stand in *sessions*."""
+    rows = np.isin(postings.session, sessions)
+    return postings._replace(
+        term=postings.term[rows],
+        seq=postings.seq[rows],
+        frequency=postings.frequency[rows],
+        length=postings.length[rows],
+        session=postings.session[rows],
+        place=postings.place[rows],
+    )
 
 
 def _saturated(frequency: Numbers, length: Numbers | Floats, mean: float) -> Floats:

@@ -69,9 +69,9 @@ class Context:
         if said in self._said:
             return True
         heading = _heading_key(entry)
-        cost = self.count(line(entry))
+        cost = self.count(f"\n{line(entry)}")
         if heading not in self._days:
-            cost += self.count(_heading(heading))
+            cost += self.count(f"\n{_heading(heading)}")
         if self.budget is not None and self._tokens + cost > self.budget:
             return False
         self._said.add(said)
@@ -79,6 +79,17 @@ class Context:
         self._lines[entry.id] = entry
         self._tokens += cost
         return True
+
+    def fits(self) -> bool:
+        """Whether the whole text is within the budget.
+
+        Tokens of the whole may be more than those of its lines, one by one.
+        """
+        return self.budget is None or self.count(self.text()) <= self.budget
+
+    def withdraw(self, entry: Entry) -> None:
+        """Take *entry* out again."""
+        self._lines.pop(entry.id, None)
 
     def text(self) -> str:
         """The fenced text; "" where nothing was taken in."""

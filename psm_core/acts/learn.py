@@ -31,6 +31,9 @@ def learn(feedback: Feedback, *, store: Store, parts: Parts) -> None:
     if not outcomes:
         return
     shown = store.shown(feedback.recall_id)
+    # What was forgotten since it was shown has nothing left to learn.
+    gone = store.forgotten(set(outcomes) - set(shown))
+    outcomes = {i: outcome for i, outcome in outcomes.items() if i not in gone}
     strange = sorted(set(outcomes) - set(shown))
     if strange:
         raise FeedbackError(

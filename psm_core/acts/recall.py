@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple, TypeVar
 
@@ -27,6 +27,9 @@ Key = TypeVar("Key")
 
 _WORD = re.compile(r"\w+(?:'\w+)?")
 
+NOWHERE = Place(0, 0, 0)
+"""Where a memory stands whose place another process has just taken away."""
+
 REASONS = 3
 """How many signals an explanation names."""
 
@@ -46,6 +49,7 @@ def recall(
     limit: int | None,
     budget: int | None,
     deep: bool = False,
+    without: Collection[str] = (),
 ) -> Recall:
     """What surfaces for *text*, best first, within *limit* memories and *budget* tokens.
 
@@ -57,6 +61,8 @@ def recall(
         limit: Most memories; None means as many as surface.
         budget: Most tokens of the context; None means no end.
         deep: Whether the archive is searched too.
+        without: Ids of turns that are in view already; what rests on them alone is
+            left out.
 
     Returns:
         Hits and context; both empty where nothing fits.
@@ -69,7 +75,7 @@ def recall(
     if not candidates:
         return Recall(recall_id, text, now, ())
     weighting = parts.policy.weigh(cue, candidates)
-    ranked = _ranked(candidates, weighting)
+    ranked = _ranked(candidates, weighting, set(without))
     context = Context(store.user, budget, parts.count_tokens)
     chosen = _chosen(ranked, context, limit)
     _log(store, recall_id, now, parts.policy.name, chosen, weighting)
@@ -87,18 +93,20 @@ def _candidates(
     named, bare = unnamed(text, store.speakers())
     vector = parts.encoder.encode([bare])[0]
     tiers = [Tier.EPISODIC, Tier.SEMANTIC] + [Tier.ARCHIVAL] * deep
-    dense = store.nearest(vector, config.candidates, tiers)
-    words = _lexical(bare, store, config)
-    windows = store.at_places(_best(words.window, config.candidates))
-    seqs = {seq for seq, _ in dense} | set(_best(words.turn, config.candidates))
-    seqs |= set(windows.values())
-    entries = {
-        seq: entry
-        for seq, entry in store.entries(seqs, vectors=True).items()
-        if entry.tier in tiers and not _expired(entry, now)
-    }
-    cue = Cue(text, vector, named, words.idf, now, store.present() or now)
-    return cue, _signals(cue, entries, words, store)
+    # One moment of the store: a sleep is seen whole or not at all.
+    with store.reading():
+        dense = store.nearest(vector, config.candidates, tiers)
+        words = _lexical(bare, store, config)
+        windows = store.at_places(_best(words.window, config.candidates))
+        seqs = {seq for seq, _ in dense} | set(_best(words.turn, config.candidates))
+        found = store.entries(seqs | set(windows.values()))
+        entries = {
+            seq: entry
+            for seq, entry in found.items()
+            if entry.tier in tiers and not _expired(entry, now)
+        }
+        cue = Cue(text, vector, named, words.idf, now, store.present() or now)
+        return cue, _signals(cue, entries, words, store)
 
 
 def _lexical(text: str, store: Store, config: Config) -> bm25.Lexical:
@@ -114,48 +122,51 @@ def _signals(
     cue: Cue, entries: Mapping[int, Entry], words: bm25.Lexical, store: Store
 ) -> list[Candidate]:
     places = store.places(entries)
-    around = _windows(places, store)
+    before, after = _neighbours(places, store)
+    cosine = _cosines(cue, {*entries, *before.values(), *after.values()}, store)
     candidates = []
     for seq, entry in entries.items():
-        place = places.get(seq, Place(0, 0, 0))
+        place = places.get(seq, NOWHERE)
         spot = (place.session, place.place)
-        vector = entry.vector
+        own = cosine.get(seq, 0.0)
+        turn, covered = words.turn.get(seq, 0.0), words.covered.get(seq, 0.0)
         candidates.append(
             Candidate(
                 entry=entry,
-                cosine=0.0 if vector is None else float(vector @ cue.vector),
-                bm25=words.turn.get(seq, 0.0),
-                bm25_window=words.window.get(spot, words.turn.get(seq, 0.0)),
+                cosine=own,
+                bm25=turn,
+                bm25_window=words.window.get(spot, turn),
                 bm25_session=words.session.get(place.session, 0.0),
-                covered=words.covered.get(seq, 0.0),
-                covered_window=words.covered_window.get(
-                    spot, words.covered.get(seq, 0.0)
-                ),
+                covered=covered,
+                covered_window=words.covered_window.get(spot, covered),
                 retention=retained(entry, cue.at),
                 words=place.words,
-                window=around.get(seq, (entry,)),
+                cosine_before=cosine.get(before.get(seq, seq), own),
+                cosine_after=cosine.get(after.get(seq, seq), own),
             )
         )
     return candidates
 
 
-def _windows(
+def _neighbours(
     places: Mapping[int, Place], store: Store
-) -> dict[int, tuple[Entry, ...]]:
-    """The turns around each candidate, in order, itself among them."""
-    reach = range(-bm25.REACH, bm25.REACH + 1)
+) -> tuple[dict[int, int], dict[int, int]]:
+    """Which turn stands before and which after each candidate, where one does."""
     spots = {
-        seq: [(p.session, p.place + shift) for shift in reach]
-        for seq, p in places.items()
+        shift: {seq: (p.session, p.place + shift) for seq, p in places.items()}
+        for shift in (-1, 1)
     }
-    at = store.at_places({spot for each in spots.values() for spot in each})
-    entries = store.entries(set(at.values()), vectors=True)
-    return {
-        seq: tuple(
-            entries[at[spot]] for spot in each if spot in at and at[spot] in entries
-        )
-        for seq, each in spots.items()
-    }
+    at = store.at_places({*spots[-1].values(), *spots[1].values()})
+    before, after = (
+        {seq: at[spot] for seq, spot in spots[shift].items() if spot in at}
+        for shift in (-1, 1)
+    )
+    return before, after
+
+
+def _cosines(cue: Cue, seqs: set[int], store: Store) -> dict[int, float]:
+    numbers, vectors = store.vectors(sorted(seqs))
+    return dict(zip(numbers.tolist(), (vectors @ cue.vector).tolist(), strict=True))
 
 
 def unnamed(text: str, speakers: Iterable[str]) -> tuple[frozenset[str], str]:
@@ -198,12 +209,14 @@ def _expired(entry: Entry, now: datetime) -> bool:
 # --------------------------------------------------------------------- the hits
 
 
-def _ranked(candidates: Sequence[Candidate], weighting: Weighting) -> list[_Ranked]:
+def _ranked(
+    candidates: Sequence[Candidate], weighting: Weighting, in_view: set[str]
+) -> list[_Ranked]:
     """What surfaces, best first; equals in the order in which they were said."""
     scored = [
         _Ranked(c.entry, row, float(score))
         for row, (c, score) in enumerate(zip(candidates, weighting.scores, strict=True))
-        if score > 0
+        if score > 0 and not in_view.issuperset(c.entry.sources)
     ]
     return sorted(scored, key=lambda r: (-r.score, r.entry.seq))
 
@@ -218,6 +231,8 @@ def _chosen(
             break
         if context.offer(one.entry):
             chosen.append(one)
+    while chosen and not context.fits():
+        context.withdraw(chosen.pop().entry)
     return chosen
 
 

@@ -193,6 +193,7 @@ def _stored(
         entries += _entries(turn, pieces, own, decision)
         before.append(turn)
     really = {entry.id for entry in store.add(entries)}
+    store.flush()
     # Another process may have heard the same turn in the meantime; it is one turn.
     return {
         i: decision if i in really else replace(decision, new=False)

@@ -126,6 +126,16 @@ def test_recalled_text_is_taken_out_of_what_comes_back():
     assert unfenced(f"Before. {text} After.") == "Before.  After."
 
 
+def test_a_counter_that_counts_the_seams_is_obeyed_too():
+    """Line breaks cost something where the reader's model says so."""
+    context = Context("ada", 200, len)
+    for n in range(9):
+        context.offer(entry(n, f"thing {n}", days=n))
+
+    assert 150 < len(context.text()) <= 200
+    assert context.fits()
+
+
 words = st.text("abc .!<>/memories", min_size=1, max_size=60).filter(str.strip)
 
 

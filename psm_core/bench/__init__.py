@@ -1,0 +1,1 @@
+"""Benchmarks that a reader can run. Ratios within one run; no absolute promises."""
