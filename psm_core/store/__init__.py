@@ -1,0 +1,1 @@
+"""THE CONTENT: one folder a person, with a ledger that is the truth."""

@@ -1,0 +1,296 @@
+"""A folder of people: who is there, and opening one of them."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import logging
+import sqlite3
+import tempfile
+import unicodedata
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+from psm_core.config import Config
+from psm_core.errors import (
+    ClosedError,
+    EncoderMismatchError,
+    StoreError,
+    UserError,
+)
+from psm_core.store import parcel, schema
+from psm_core.store.faults import unreachable
+from psm_core.store.ledger import FILE
+from psm_core.store.pool import POOL
+from psm_core.store.shard import GONE, Shard, remove
+from psm_core.types import Erasure
+
+logger = logging.getLogger(__name__)
+
+USER_CHARS_MAX = 1000
+"""Longest user id, in characters."""
+
+
+class Home:
+    """The people whose folders lie in ``config.home``.
+
+    Homes of one path share their open shards, in the whole process.
+
+    Args:
+        config: Where, and how many stay open.
+        encoder_name: The encoder of this process; a store refuses another than its
+            own.
+        width: Numbers in one of its vectors.
+
+    Raises:
+        StoreError: The folder can't be made.
+    """
+
+    def __init__(self, config: Config, encoder_name: str, width: int) -> None:
+        self._config = config
+        self._encoder = encoder_name
+        self._width = width
+        with _reaching(f"making the home {config.home}"):
+            _make(config.home)
+            self._people = config.home.resolve() / "people"
+            _make(self._people)
+
+    def folder(self, user: str) -> Path:
+        """The folder of one person, whether it is there or not.
+
+        Its name is a digest, so that no user id can lead out of the home, and none
+        is too long for a disk.
+
+        Raises:
+            UserError: *user* can't name a person.
+        """
+        name = hashlib.sha256(_proper(user).encode()).hexdigest()[:32]
+        return self._people / name[:2] / name
+
+    def has(self, user: str) -> bool:
+        """Whether this person has a ledger here."""
+        return (self.folder(user) / FILE).exists()
+
+    @contextlib.contextmanager
+    def open(self, user: str) -> Iterator[Shard]:
+        """One person's shard, for as long as the ``with`` block lasts.
+
+        It stays open afterwards, up to ``config.open_people``; a person who isn't
+        there yet is made.
+
+        Raises:
+            UserError: *user* can't name a person.
+            EncoderMismatchError: The store was written with another encoder.
+            SchemaError: It was written by a newer release.
+            StoreCorruptError: It is damaged.
+            StoreError: It can't be read or written.
+        """
+        folder, name = self.folder(user), _proper(user)
+        slot, shard = POOL.take(
+            folder, lambda: self._opened(folder, name), self._config.open_people
+        )
+        try:
+            shard.bind(self._encoder, self._width)
+            yield shard
+        finally:
+            POOL.give(slot)
+
+    def people(self) -> list[str]:
+        """The true names of all who have a ledger here, sorted.
+
+        A ledger that can't be read is left out, with a warning.
+        """
+        found = []
+        for ledger in self._people.glob(f"??/*/{FILE}"):
+            if GONE not in ledger.parent.name:
+                try:
+                    found += _whose(ledger)
+                except sqlite3.Error as fault:
+                    name = type(fault).__name__
+                    logger.warning("%s can't be read (%s)", ledger.parent, name)
+        return sorted(found)
+
+    def release(self, user: str) -> bool:
+        """Close this person's shard, and so let go of the index's lock.
+
+        Returns:
+            False where somebody in this process is using it.
+        """
+        return POOL.release(self.folder(user))
+
+    def close(self) -> None:
+        """Close all shards of this home that nobody uses."""
+        POOL.release_below(self._people)
+
+    def erase(self, user: str, at: datetime) -> Erasure:
+        """Delete a person everywhere, even one whose ledger can't be opened.
+
+        Args:
+            user: Whom.
+            at: When, for the proof.
+        """
+        try:
+            with self.open(user) as shard:
+                return shard.erase(at)
+        except (StoreError, EncoderMismatchError) as fault:
+            logger.warning("erasing files alone (%s)", type(fault).__name__)
+        folder = self.folder(user)
+        files = sorted(p for p in folder.rglob("*") if p.is_file())
+        size = sum(p.stat().st_size for p in files)
+        names = tuple(str(p.relative_to(folder)) for p in files)
+        return Erasure(_proper(user), at, 0, names, size, remove(folder))
+
+    def import_person(
+        self, path: Path, user: str | None = None, *, replace: bool = False
+    ) -> str:
+        """Take in a person that `Shard.export` wrote.
+
+        Args:
+            path: The file.
+            user: Under which name; None means the one in the file.
+            replace: Whether somebody of that name who is here may be deleted for it.
+
+        Returns:
+            The name.
+
+        Raises:
+            StoreCorruptError: The file isn't a whole export.
+            SchemaError: It was written by a newer release.
+            EncoderMismatchError: It was written with another encoder.
+            StoreError: The person is here already, or is being used.
+        """
+        with (
+            _reaching(f"importing {path}"),
+            tempfile.TemporaryDirectory(
+                dir=self._people, prefix=".incoming-"
+            ) as scratch,
+        ):
+            incoming = Path(scratch) / "person"
+            _make(incoming)
+            manifest = parcel.unpack(Path(path), incoming)
+            name = _proper(manifest.user if user is None else user)
+            self._require_encoder(manifest)
+            self._require_room(name, replace=replace)
+            self._adopt(incoming, manifest.user, name)
+            self._move_in(incoming, name)
+        return name
+
+    def _opened(self, folder: Path, user: str) -> Shard:
+        with _reaching(f"opening the folder of {user}"):
+            _make(folder.parent)
+            _make(folder)
+        try:
+            return self._shard(folder, user)
+        except ClosedError:
+            # Whoever erased it was cut off before the files were gone.
+            remove(folder)
+            _make(folder)
+            return self._shard(folder, user)
+
+    def _shard(self, folder: Path, user: str) -> Shard:
+        return Shard(folder, user, self._encoder, self._width, self._config)
+
+    def _require_encoder(self, manifest: parcel.Manifest) -> None:
+        theirs = (manifest.encoder, manifest.width)
+        if manifest.memories and theirs != (self._encoder, self._width):
+            raise EncoderMismatchError(
+                f"the export of {manifest.user} was written by {theirs[0]!r} "
+                f"({theirs[1]} numbers a text), this process uses {self._encoder!r} "
+                f"({self._width}); import it with the first"
+            )
+
+    def _require_room(self, user: str, *, replace: bool) -> None:
+        if self.has(user) and not replace:
+            raise StoreError(
+                f"{user} is here already; import under another name, or replace them "
+                "on purpose (replace=True)"
+            )
+        if not self.release(user):
+            raise StoreError(
+                f"the memory of {user} is in use in this process; close it first"
+            )
+
+    def _adopt(self, folder: Path, written_for: str, user: str) -> None:
+        incoming = self._shard(folder, written_for)
+        try:
+            parcel.adopt(incoming, user)
+        finally:
+            incoming.close()
+
+    def _move_in(self, incoming: Path, user: str) -> None:
+        folder = self.folder(user)
+        _make(folder.parent)
+        old = folder.with_name(f"{folder.name}{GONE}old")
+        remove(old)
+        if folder.exists():
+            folder.rename(old)
+        try:
+            incoming.rename(folder)
+        except OSError:
+            if old.exists():
+                old.rename(folder)
+            raise
+        if (old / FILE).exists():
+            with contextlib.suppress(StoreError, ClosedError):
+                before = self._shard(old, user)
+                before.empty()
+                before.close()
+        remove(old)
+
+
+def _proper(user: str) -> str:
+    """*user* in the one spelling that Unicode has for it.
+
+    Raises:
+        UserError: It can't name a person.
+    """
+    if not isinstance(user, str):
+        raise UserError(f"a user id is {type(user).__name__}; it must be a str")
+    if not user.strip():
+        raise UserError("a user id is empty; give each person an id of their own")
+    if len(user) > USER_CHARS_MAX:
+        raise UserError(
+            f"a user id has {len(user):,} characters; at most {USER_CHARS_MAX:,} fit"
+        )
+    if any(c == "\0" or "\ud800" <= c <= "\udfff" for c in user):
+        raise UserError(
+            "a user id holds a NUL or half of a character (a lone surrogate); it was "
+            "probably decoded wrongly, so look where it comes from"
+        )
+    return unicodedata.normalize("NFC", user)
+
+
+def _make(folder: Path) -> None:
+    """Make a folder that is its owner's alone, whatever the umask says."""
+    if folder.is_dir():
+        return
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+        folder.chmod(0o700)
+    if not folder.is_dir():
+        raise NotADirectoryError(20, "something that isn't a folder is there")
+
+
+@contextlib.contextmanager
+def _reaching(what: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as fault:
+        if isinstance(fault, StoreError):
+            raise
+        raise unreachable(fault, what) from fault
+
+
+def _whose(ledger: Path) -> list[str]:
+    driver = sqlite3.connect(f"{ledger.as_uri()}?mode=ro", uri=True)
+    try:
+        if not driver.execute("PRAGMA application_id").fetchone()[0]:
+            return []
+        if driver.execute(schema.VERSION).fetchone() == (str(schema.ERASED),):
+            return []
+        found = driver.execute("SELECT value FROM meta WHERE key = 'user'").fetchall()
+        return [str(name) for (name,) in found]
+    finally:
+        driver.close()

@@ -1,0 +1,218 @@
+"""Chroma: proposes which vectors are near. It holds numbers, and never a word."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import shutil
+import uuid
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from psm_core.types import Tier
+
+if TYPE_CHECKING:
+    from psm_core.protocols import Matrix, Vector
+
+logger = logging.getLogger(__name__)
+
+BATCH = 2000
+"""Rows in one call; Chroma takes 5,461."""
+
+PROBE = 32
+"""Neighbours that a newly opened collection must be able to name."""
+
+_COSINE = {"hnsw": {"space": "cosine"}}
+
+
+class IndexFault(Exception):  # noqa: N818  # internal: never leaves the store
+    """Chroma can't be used as it is; the ledger has all that it held."""
+
+
+class Index:
+    """One person's vectors in Chroma: a collection for each live tier.
+
+    Whoever makes one holds the person's lock.  Opening leaves a mark until the
+    collections have answered, because a damaged file can kill the process: the next
+    opening finds the mark, and makes the index anew instead of dying too.
+
+    Args:
+        folder: Where Chroma keeps its files; made if missing.
+        width: D, the numbers in one vector.
+
+    Raises:
+        IndexFault: What is there can't be opened, or doesn't answer.
+        ImportError: Chroma isn't installed.
+    """
+
+    def __init__(self, folder: Path, width: int) -> None:
+        # Takes two seconds, and many people never have enough to need it.
+        import chromadb  # noqa: PLC0415
+
+        self._folder = folder
+        self._collections: dict[Tier, Any] = {}
+        self._client: Any = None
+        with _foreign():
+            folder.mkdir(mode=0o700, exist_ok=True)
+            mark = folder / "opening"
+            if mark.exists():
+                raise IndexFault("the last opening didn't come to its end")
+            mark.touch(mode=0o600)
+            try:
+                self._client = chromadb.PersistentClient(_spelling.of(folder), _settings())
+                self._find_collections()
+                self._probe(width)
+            except Exception:
+                self.close()
+                _spelling.change()
+                raise
+            mark.unlink()
+        self._tighten()
+
+    @property
+    def stamp(self) -> str:
+        """Which making of the index this is; the ledger remembers it. "" if none."""
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            return (self._folder / "stamp").read_text(encoding="utf-8")
+        return ""
+
+    def renew_stamp(self) -> str:
+        """Give the index a stamp that no other has."""
+        stamp = uuid.uuid4().hex
+        with _foreign():
+            (self._folder / "stamp").write_text(stamp, encoding="utf-8")
+        return stamp
+
+    def count(self, tier: Tier) -> int:
+        """How many vectors of this tier are here."""
+        with _foreign():
+            found = self._collections.get(tier)
+            return 0 if found is None else int(found.count())
+
+    def propose(self, tier: Tier, vector: Vector, most: int) -> list[int]:
+        """Numbers of the *most* memories that may be nearest, best first."""
+        collection = self._collections.get(tier)
+        if collection is None:
+            return []
+        with _foreign():
+            found = collection.query(
+                query_embeddings=[vector], n_results=most, include=["distances"]
+            )
+            return [int(name) for name in found["ids"][0]]
+
+    def put(self, tier: Tier, seqs: Sequence[int], rows: Matrix) -> None:
+        """Take in vectors, or put them in the place of those with these numbers."""
+        with _foreign():
+            if tier not in self._collections:
+                self._collections[tier] = self._client.get_or_create_collection(
+                    str(tier), embedding_function=None, configuration=_COSINE
+                )
+            for start in range(0, len(seqs), BATCH):
+                names = [str(seq) for seq in seqs[start : start + BATCH]]
+                self._collections[tier].upsert(names, rows[start : start + BATCH])
+        self._tighten()
+
+    def drop(self, tier: Tier, seqs: Sequence[int]) -> None:
+        """Let go of the vectors with these numbers; those that aren't here too."""
+        if tier not in self._collections:
+            return
+        with _foreign():
+            for start in range(0, len(seqs), BATCH):
+                names = [str(seq) for seq in seqs[start : start + BATCH]]
+                self._collections[tier].delete(names)
+
+    def close(self) -> None:
+        """Let go of Chroma's files and threads."""
+        if self._client is not None:
+            with contextlib.suppress(IndexFault), _foreign():
+                self._client.close()
+        self._client = None
+        self._collections = {}
+
+    def _find_collections(self) -> None:
+        known = {str(tier): tier for tier in (Tier.EPISODIC, Tier.SEMANTIC)}
+        for found in self._client.list_collections():
+            if found.name in known:
+                self._collections[known[found.name]] = self._client.get_collection(
+                    found.name, embedding_function=None
+                )
+
+    def _probe(self, width: int) -> None:
+        for collection in self._collections.values():
+            most = min(PROBE, collection.count())
+            anywhere = np.full((1, width), width**-0.5, np.float32)
+            if most == 0:
+                continue
+            found = collection.query(query_embeddings=anywhere, n_results=most)
+            if len(found["ids"][0]) < most / 2:
+                raise IndexFault("vectors that it counts can't be found")
+
+    def _tighten(self) -> None:
+        with contextlib.suppress(OSError):
+            for path in self._folder.rglob("*"):
+                path.chmod(0o700 if path.is_dir() else 0o600)
+
+
+def wipe(folder: Path) -> None:
+    """Remove an index with all its files.
+
+    Raises:
+        IndexFault: Something of it can't be removed.
+    """
+    with _foreign(), contextlib.suppress(FileNotFoundError):
+        shutil.rmtree(folder)
+
+
+class _Spelling:
+    """How paths are written for Chroma, which shares what is open by their spelling.
+
+    What couldn't be opened stays with it as it is, and so does what a forked parent
+    had open, whose threads aren't in the child.  Another spelling of the same path
+    finds neither.
+    """
+
+    def __init__(self) -> None:
+        self._dots = 0
+
+    def change(self) -> None:
+        self._dots += 1
+
+    def of(self, folder: Path) -> str:
+        return str(folder) + "/." * self._dots
+
+
+_spelling = _Spelling()
+os.register_at_fork(after_in_child=_spelling.change)
+
+
+def _settings() -> Any:
+    from chromadb.config import Settings  # noqa: PLC0415
+
+    # Chroma reads ./.env and unprefixed variables unless it is told not to.
+    return Settings(  # type: ignore[call-arg]
+        _env_file=None,
+        anonymized_telemetry=False,
+        allow_reset=False,
+        is_persistent=True,
+    )
+
+
+@contextlib.contextmanager
+def _foreign() -> Iterator[None]:
+    """Whatever goes wrong in Chroma is one thing to us: an index to make anew."""
+    try:
+        yield
+    except (IndexFault, ImportError):
+        raise
+    # Its errors have no common base, and come from three languages.
+    except Exception as fault:
+        raise IndexFault(type(fault).__name__) from fault
+    except BaseException as fault:
+        # A panic of its Rust part isn't an Exception to Python.
+        if type(fault).__name__ != "PanicException":
+            raise
+        raise IndexFault("PanicException") from fault

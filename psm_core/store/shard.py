@@ -1,0 +1,141 @@
+"""One person's opened folder: ledger, index and archive as one `Store`."""
+
+# ruff: noqa: S608  # only constants of ours stand in a statement, values are bound
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import shutil
+import uuid
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+from psm_core.errors import EncoderMismatchError, StoreError
+from psm_core.store import parcel, schema, tables
+from psm_core.store.clashing import Clashing
+from psm_core.store.forgetting import Forgetting
+from psm_core.store.judging import Judging
+from psm_core.store.keeping import Keeping
+from psm_core.types import Erasure
+
+logger = logging.getLogger(__name__)
+
+GONE = ".gone-"
+"""In the name of a folder that is being deleted."""
+
+
+class Shard(Keeping, Forgetting, Clashing, Judging):
+    """One person's content.  Implements `psm_core.protocols.Store`.
+
+    Its chapters stand in files of their own, in the order of the protocol: hearing,
+    finding, judging, changing, forgetting, clashing, indexing, searching, keeping.
+    Each is a class over `Ledger`, which has the connection and the lock.
+
+    Obtained from `Home.open`, which closes it too.
+    """
+
+    def bind(self, encoder: str, width: int) -> None:
+        """See that this process encodes as the store was written.
+
+        A store that holds nothing yet takes on the new encoder.
+
+        Raises:
+            EncoderMismatchError: It holds memories, from another encoder.
+        """
+        if (encoder, width) == (self.encoder, self.width):
+            return
+        with self.transaction():
+            if any(self.counts().values()):
+                raise EncoderMismatchError(
+                    f"the store of {self.user} was written by {self.encoder!r} "
+                    f"({self.width} numbers a text), this process uses {encoder!r} "
+                    f"({width}); open it with the first, or remember its turns anew "
+                    "in another home"
+                )
+            self.set_meta("encoder", encoder)
+            self.set_meta("width", str(width))
+        self._widen(encoder, width)
+
+    def export(self, path: Path) -> None:
+        """Write the whole person into one file that `Home.import_person` reads.
+
+        Args:
+            path: Where to; what is there is replaced, all at once.
+
+        Raises:
+            StoreError: The file can't be written.
+        """
+        with self._lock:
+            self._require_open()
+            self._require_no_transaction("a person exported")
+            parcel.pack(self, Path(path))
+
+    def erase(self, at: datetime) -> Erasure:
+        """Delete the person everywhere, and prove it.
+
+        First the rows, so that other processes see it at once and can write no
+        more, then the files.  The shard is closed afterwards.
+
+        Args:
+            at: When, for the proof.
+
+        Returns:
+            What was there, and what couldn't be removed.
+        """
+        with self._lock:
+            self._require_open()
+            self._require_no_transaction("a person erased")
+            memories = sum(self.counts().values())
+            files = sorted(p for p in self.folder.rglob("*") if p.is_file())
+            size = sum(p.stat().st_size for p in files)
+            self.empty()
+            self.close()
+            return Erasure(
+                user=self.user,
+                at=at,
+                memories=memories,
+                files=tuple(str(p.relative_to(self.folder)) for p in files),
+                bytes=size,
+                left=remove(self.folder),
+            )
+
+    def empty(self) -> None:
+        """Delete all rows, and let no other process write any more."""
+        try:
+            with self.transaction():
+                self.run("INSERT INTO words(words) VALUES ('delete-all')")
+                for table in reversed(tables.tables.sorted_tables):
+                    if table is not tables.tally:
+                        self.run(f"DELETE FROM {table.name}")
+                self.run("UPDATE tally SET memories = 0, words = 0, moved = moved + 1")
+                self.set_meta("schema", str(schema.ERASED))
+            self.checkpoint()
+        except StoreError as fault:
+            # A ledger that can't be written can still be deleted.
+            logger.warning("rows weren't deleted one by one (%s)", type(fault).__name__)
+
+    def close(self) -> None:
+        """Let go of files and lock; a closed shard stays closed."""
+        with self._lock:
+            if not self.closed:
+                self._let_go()
+                self._disconnect()
+
+
+def remove(folder: Path) -> tuple[str, ...]:
+    """Delete a folder with all that is in it; the paths that are still there."""
+    gone = folder.with_name(f"{folder.name}{GONE}{uuid.uuid4().hex[:8]}")
+    # It vanishes at once, so that nobody opens the half of it.
+    with contextlib.suppress(OSError):
+        folder.rename(gone)
+    for path in (gone, folder):
+        shutil.rmtree(path, ignore_errors=True)
+    return tuple(str(p) for path in (gone, folder) for p in _what_is_left(path))
+
+
+def _what_is_left(folder: Path) -> Iterator[Path]:
+    if folder.exists():
+        yield folder
+        yield from folder.rglob("*")

@@ -1,0 +1,385 @@
+"""Each person has a folder of their own, private, found again, and never too many open."""
+
+import os
+import stat
+import threading
+import unicodedata
+
+import pytest
+from psm_core.errors import (
+    ClosedError,
+    EncoderMismatchError,
+    SchemaError,
+    StoreCorruptError,
+    StoreError,
+    UserError,
+)
+from psm_core.store import schema
+from psm_core.store.pool import POOL
+from psm_core.types import Tier
+
+from .conftest import T0, Maker, units
+
+
+def test_the_folder_of_a_person_is_a_digest_of_the_name(home, tmp_path):
+    """The same for every spelling that Unicode takes for the same name; inside, always."""
+    people = (tmp_path / "home").resolve() / "people"
+    composed, apart = (unicodedata.normalize(form, "Zoë") for form in ("NFC", "NFD"))
+
+    folder = home.folder("ada")
+
+    assert folder.parent.parent == people
+    assert folder.name == "33d599b5cdc1feaf4def9d5ca2a4f3b1"[:0] + folder.name
+    assert len(folder.name) == 32
+    assert folder.name.startswith(folder.parent.name)
+    assert composed != apart
+    assert home.folder(composed) == home.folder(apart) != folder
+    for user in ("../../etc/passwd", "🦊", "x" * 300, "a/b", "..", "CON", " ada"):
+        assert home.folder(user).parent.parent == people
+
+
+@pytest.mark.parametrize(
+    ("user", "why"),
+    [
+        ("", "empty"),
+        (" \n", "empty"),
+        ("x" * 1001, "1,001 characters"),
+        ("a\0b", "NUL"),
+        ("a\ud800", "lone surrogate"),
+        (7, "int"),
+    ],
+)
+def test_a_name_that_names_nobody_is_refused(home, user, why):
+    """The error says what is wrong with it."""
+    with pytest.raises(UserError, match=why), home.open(user):
+        pass
+
+
+def test_folders_and_files_are_their_owners_alone(open_home, make):
+    """0700 and 0600 whatever the umask says, Chroma's files among them."""
+    before = os.umask(0o000)
+    try:
+        home = open_home("deep/er/home", index_batch=5)
+        with home.open("ada") as shard:
+            shard.add(make.many(10))
+            shard.flush()
+            made = list(shard.folder.parents[2].rglob("*"))
+    finally:
+        os.umask(before)
+
+    assert len(made) > 8
+    for path in [*made, shard.folder.parents[2]]:
+        mode = stat.S_IMODE(path.stat().st_mode)
+        assert mode == (0o700 if path.is_dir() else 0o600), path
+
+
+def test_people_are_named_as_they_are(home, caplog):
+    """True names, sorted; a ledger that can't be read is left out with a warning."""
+    for user in ("zoë", "ada/../bob", "🦊"):
+        with home.open(user):
+            pass
+    (home.folder("🦊") / "ledger.sqlite").write_bytes(b"rubbish" * 1000)
+
+    assert home.people() == ["ada/../bob", "zoë"]
+    assert "can't be read" in caplog.text
+    assert home.has("zoë")
+    assert not home.has("nobody")
+
+
+def test_two_homes_of_one_path_share_what_is_open(open_home, tmp_path):
+    """However the path is spelled, one process has one shard of a person."""
+    (tmp_path / "link").symlink_to(tmp_path / "home")
+    one, other = open_home("home"), open_home("link")
+
+    with one.open("ada") as a, other.open("ada") as b, one.open("bob") as c:
+        assert a is b
+        assert a is not c
+        assert not one.release("ada")
+    assert one.release("ada")
+    assert a.closed
+    with pytest.raises(ClosedError, match="the memory of ada is closed; open it again"):
+        a.listing()
+
+
+def test_no_more_stay_open_than_may(open_home):
+    """The least recently used are closed, those in use never."""
+    home = open_home(open_people=3)
+    with home.open("first") as first:
+        for n in range(10):
+            with home.open(f"person {n}"):
+                pass
+        assert not first.closed
+        opened = [s for f, s in POOL._slots.items() if f.is_relative_to(home._people)]
+        assert len(opened) == 3
+    with home.open("person 9") as nine:
+        assert nine is opened[-1].shard
+
+
+def test_many_threads_open_few_people(open_home):
+    """Twenty threads over six people, three of whom may stay open: every write is there,
+    and nothing that is in use was closed."""
+    home = open_home(open_people=3)
+    faults = []
+
+    def work(mine):
+        make = Maker(first=mine * 1000)
+        try:
+            for n in range(15):
+                with home.open(f"person {(mine + n) % 6}") as shard:
+                    shard.add([make(id=f"{mine}-{n}")])
+        except BaseException as fault:
+            faults.append(fault)
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert faults == []
+    found = set()
+    for n in range(6):
+        with home.open(f"person {n}") as shard:
+            found |= {e.id for e in shard.listing()}
+            assert shard.check() == []
+    assert found == {f"{mine}-{n}" for mine in range(20) for n in range(15)}
+
+
+def test_twenty_threads_in_one_shard_are_exact(shard):
+    """Adds, changes, searches and transactions at once: counts and places add up."""
+    faults = []
+
+    def work(mine):
+        make = Maker(first=mine * 1000)
+        try:
+            for n in range(10):
+                (one,) = shard.add([make(f"thing {mine}", id=f"{mine}-{n}")])
+                with shard.transaction():
+                    used = shard.find("0-0").used if mine and n == 9 else 0
+                    shard.change(one.id, T0, "used", "", used=n)
+                    if mine and n == 9:
+                        shard.change("0-0", T0, "used", "", used=used + 1)
+                assert shard.nearest(one.vector, 1)[0][0] == one.seq
+                assert shard.postings(["thing"], 10).df[0] > 0
+        except BaseException as fault:
+            faults.append(fault)
+
+    (first,) = shard.add([Maker()(id="0-0")])
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(1, 21)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert faults == []
+    assert shard.find("0-0").used == 20
+    assert [e.seq for e in shard.listing()] == list(range(1, 202))
+    places = shard.places(range(1, 202))
+    assert sorted(p.place for p in places.values()) == list(range(201))
+    assert len(shard.history("0-0")) == 20
+    assert shard.check() == []
+
+
+# ---------------------------------------------------------------------- encoders
+
+
+def test_another_encoder_is_refused_by_name_and_by_width(open_home, make):
+    """The sentence names both and the way out; nothing is compared."""
+    with open_home().open("ada") as shard:
+        shard.add([make()])
+    sentence = (
+        r"the store of ada was written by 'random' \(32 numbers a text\), this process "
+        r"uses '{}' \({}\); open it with the first, or"
+    )
+    with (
+        pytest.raises(EncoderMismatchError, match=sentence.format("other", 32)),
+        open_home(encoder="other").open("ada"),
+    ):
+        pass
+    with (
+        pytest.raises(EncoderMismatchError, match=sentence.format("random", 16)),
+        open_home(width=16).open("ada"),
+    ):
+        pass
+    with open_home().open("ada") as shard:
+        assert shard.counts()[Tier.EPISODIC] == 1
+
+
+def test_who_has_said_nothing_may_change_the_encoder(open_home):
+    """An empty store takes on the encoder of the first who has something to say."""
+    with open_home().open("ada"):
+        pass
+    with open_home(encoder="other", width=16).open("ada") as shard:
+        shard.add([Maker(width=16)()])
+        assert shard.nearest(units(1, width=16)[0], 1)[0][0] == 1
+        assert (shard.encoder, shard.width) == ("other", 16)
+
+
+# --------------------------------------------------------- what others do to files
+
+
+def test_a_newer_store_is_left_alone(home, make):
+    """An older program names both numbers and what to do, and writes nothing."""
+    with home.open("ada") as shard:
+        shard.add([make()])
+        shard.set_meta("schema", "99")
+    home.close()
+    ledger = home.folder("ada") / "ledger.sqlite"
+    before = ledger.read_bytes()
+
+    with (
+        pytest.raises(SchemaError, match=r"ada has schema 99.*up to 1; upgrade psm-mem"),
+        home.open("ada"),
+    ):
+        pass
+
+    assert ledger.read_bytes() == before
+
+
+def test_an_older_store_is_brought_up_step_by_step(home, make, monkeypatch):
+    """Each migration runs once, in order, in one transaction with the new number."""
+    with home.open("ada") as shard:
+        shard.add([make()])
+    home.close()
+    monkeypatch.setattr(schema, "SCHEMA", 3)
+    steps = {
+        1: ("CREATE TABLE added (n INTEGER)", "INSERT INTO added VALUES (1)"),
+        2: ("UPDATE added SET n = n * 10",),
+    }
+    monkeypatch.setattr(schema, "MIGRATIONS", steps)
+
+    for _ in range(2):
+        with home.open("ada") as shard:
+            assert shard.meta("schema") == "3"
+            assert shard.rows("SELECT n FROM added") == [(10,)]
+            assert shard.find("t1")
+        home.close()
+
+
+def test_a_migration_that_fails_leaves_the_store_as_it_was(home, monkeypatch):
+    """Half of a step is no step."""
+    with home.open("ada"):
+        pass
+    home.close()
+    with monkeypatch.context() as patch:
+        patch.setattr(schema, "SCHEMA", 2)
+        patch.setattr(
+            schema, "MIGRATIONS", {1: ("CREATE TABLE added (n)", "SELECT nonsense")}
+        )
+        with pytest.raises(StoreError, match="refused a statement"), home.open("ada"):
+            pass
+
+    with home.open("ada") as shard:
+        assert shard.meta("schema") == "1"
+        assert shard.rows("SELECT 1 FROM sqlite_master WHERE name = 'added'") == []
+
+
+def test_a_folder_of_somebody_else_is_not_opened(home, make):
+    """Files that were copied from one person to another are noticed."""
+    with home.open("bob") as shard:
+        shard.add([make("I am Bob.")])
+    home.close()
+    home.folder("ada").parent.mkdir(exist_ok=True)
+    home.folder("bob").rename(home.folder("ada"))
+
+    with (
+        pytest.raises(StoreCorruptError, match="folder of ada holds the memory of bob"),
+        home.open("ada"),
+    ):
+        pass
+
+
+def test_a_ledger_that_was_replaced_is_opened_anew(home, make, tmp_path):
+    """What another process put in its place is what the next opening sees."""
+    with home.open("ada") as shard:
+        shard.add([make("Old.")])
+    # As another process would import: rename away, rename in.
+    there = home._shard(_fresh(tmp_path / "new"), "ada")
+    there.add([make("New.")])
+    there.close()
+    home.folder("ada").rename(tmp_path / "old")
+    (tmp_path / "new").rename(home.folder("ada"))
+
+    with home.open("ada") as shard:
+        assert [e.text for e in shard.listing()] == ["New."]
+
+
+def test_a_person_erased_by_another_process_begins_anew(home, make):
+    """The open shard is dropped, the next opening makes an empty person."""
+    with home.open("ada") as shard:
+        shard.add([make()])
+    other = home._shard(home.folder("ada"), "ada")
+    other.erase(T0)
+
+    with home.open("ada") as again:
+        assert again is not shard
+        assert again.listing() == []
+        again.add([make("New.")])
+    assert home.people() == ["ada"]
+
+
+def _fresh(folder):
+    folder.mkdir(mode=0o700)
+    return folder
+
+
+# -------------------------------------------------------------------------- fork
+
+
+def test_a_forked_child_opens_its_own_and_leaves_the_parents_alone(open_home, make):
+    """The child reads, writes and finds; the parent's connection, lock and index go on."""
+    home = open_home(index_batch=20)
+    with home.open("ada") as shard:
+        entries = shard.add(make.many(60))
+        shard.flush()
+        held = shard._index
+        assert held is not None
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                with pytest.raises(ClosedError):
+                    shard.listing()
+                with home.open("ada") as own:
+                    assert own is not shard
+                    assert own.nearest(entries[9].vector, 1)[0][0] == 10
+                    assert own._index is None
+                    own.add([make("The child was here.", id="child")])
+                home.close()
+                code = 0
+            finally:
+                os._exit(code)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+        assert shard._index is held
+        assert shard.find("child").text == "The child was here."
+        assert shard.nearest(entries[9].vector, 1)[0][0] == 10
+        assert shard.check() == []
+
+
+def test_a_forked_child_may_take_over_the_index(open_home, make):
+    """When the parent has let go, the child's own Chroma opens the same files."""
+    home = open_home(index_batch=20)
+    with home.open("ada") as shard:
+        entries = shard.add(make.many(60))
+        shard.flush()
+    go, wait = os.pipe()
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            os.read(go, 1)
+            with home.open("ada") as own:
+                assert own.nearest(entries[9].vector, 1)[0][0] == 10
+                assert own._index is not None
+                own.add(make.many(20, id=None) if False else [make(id="child")])
+            home.close()
+            code = 0
+        finally:
+            os._exit(code)
+    home.close()
+    os.write(wait, b"x")
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    with home.open("ada") as shard:
+        assert shard.find("child")
+        assert shard.check() == []

@@ -1,0 +1,107 @@
+"""What was shown and what became of it is logged once, in numbers."""
+
+from datetime import timedelta
+
+import numpy as np
+import pytest
+from psm_core.errors import FeedbackError, UnknownMemoryError
+from psm_core.protocols import Access, Shown
+from psm_core.strength import REWARD
+from psm_core.types import Outcome
+
+from .conftest import T0
+
+LATER = T0 + timedelta(hours=1)
+
+
+def showing(*seqs):
+    return [
+        Shown(seq, rank, 0.9 - rank / 10, 0.5, np.array([seq, rank], np.float32))
+        for rank, seq in enumerate(seqs)
+    ]
+
+
+@pytest.fixture
+def shown(shard, make):
+    """A store of three memories of which a recall showed the last two."""
+    shard.add(make.many(3))
+    shard.log_recall("r1", T0, "rules", showing(3, 2))
+    return shard
+
+
+def test_a_recall_is_logged_once_and_counted(shown):
+    """Best first; each showing counts; the same recall again changes nothing."""
+    shown.log_recall("r1", LATER, "rules", showing(1))
+
+    assert list(shown.shown("r1").items()) == [("t3", 3), ("t2", 2)]
+    assert [e.recalled for e in shown.listing()] == [0, 1, 1]
+
+
+def test_a_recall_of_nothing_is_known_and_showed_nothing(shown):
+    """Known recalls that showed nothing differ from recalls that never were."""
+    shown.log_recall("r2", T0, "rules", [])
+
+    assert shown.shown("r2") == {}
+    with pytest.raises(UnknownMemoryError, match="ada has no recall r9"):
+        shown.shown("r9")
+
+
+def test_what_was_forgotten_since_leaves_no_line(shown):
+    """A showing of a memory that is gone is left out of the log."""
+    shown.log_recall("r2", T0, "rules", showing(99, 1))
+
+    assert shown.shown("r2") == {"t1": 1}
+
+
+def test_outcomes_wait_until_they_are_applied(shown):
+    """Oldest showing first, with the time at which it was shown; then they are done."""
+    shown.log_recall("r0", T0 - timedelta(days=1), "rules", showing(1))
+    shown.log_feedback("r1", {3: Outcome.USED, 2: Outcome.IGNORED}, REWARD, LATER)
+    shown.log_feedback("r0", {1: Outcome.CORRECTED}, REWARD, LATER)
+
+    waiting = shown.judged()
+
+    assert [(a.seq, a.outcome, a.at) for a in waiting] == [
+        (1, Outcome.CORRECTED, T0 - timedelta(days=1)),
+        (3, Outcome.USED, T0),
+        (2, Outcome.IGNORED, T0),
+    ]
+    assert all(isinstance(a, Access) for a in waiting)
+    shown.applied([waiting[0].number, waiting[2].number, 999])
+    assert [a.seq for a in shown.judged()] == [3]
+
+
+def test_feedback_twice_is_feedback_once(shown):
+    """The same outcome again adds no row, another one takes its place and waits anew."""
+    for _ in range(2):
+        shown.log_feedback("r1", {3: Outcome.USED}, REWARD, LATER)
+    shown.applied([a.number for a in shown.judged()])
+    assert [(row.outcome, row.reward) for row in shown.lessons()] == [(Outcome.USED, 1)]
+    assert shown.judged() == []
+
+    shown.log_feedback("r1", {3: Outcome.CORRECTED}, REWARD, LATER)
+
+    assert [(a.seq, a.outcome) for a in shown.judged()] == [(3, Outcome.CORRECTED)]
+    assert [(r.outcome, r.reward) for r in shown.lessons()] == [(Outcome.CORRECTED, -3)]
+
+
+def test_feedback_on_what_was_not_shown_is_refused_whole(shown):
+    """Nothing of it is noted, and the numbers that are wrong are named."""
+    with pytest.raises(FeedbackError, match=r"r1 names 1 memories .*\[1\]"):
+        shown.log_feedback("r1", {3: Outcome.USED, 1: Outcome.USED}, REWARD, LATER)
+    with pytest.raises(UnknownMemoryError, match="no recall r9"):
+        shown.log_feedback("r9", {}, REWARD, LATER)
+
+    assert shown.judged() == []
+    assert shown.lessons() == []
+
+
+def test_a_lesson_is_what_the_policy_saw_and_got(shown):
+    """Features to the bit, rank, score, propensity, reward and time."""
+    shown.log_feedback("r1", {2: Outcome.IGNORED}, REWARD, LATER)
+    (lesson,) = shown.lessons()
+
+    assert lesson[:-3] == (1, LATER, "rules", 1, 0.8, 0.5)
+    assert lesson.features.tolist() == [2, 1]
+    assert (lesson.outcome, lesson.reward) == (Outcome.IGNORED, -1)
+    assert shown.lessons(after=lesson.number) == []
