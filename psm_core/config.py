@@ -44,8 +44,8 @@ class Config:
     recall_budget: int = 1000
     """Most tokens that one recall puts into a prompt, unless it is told otherwise."""
 
-    candidates: int = 50
-    """How many memories each retriever proposes before they are weighed."""
+    candidates: int = 30
+    """How many memories each retriever proposes at least, before they are weighed."""
 
     postings: int = 2000
     """Most rows of the lexical index that one recall reads; bounds its cost."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -24,35 +24,72 @@ B = 0.75
 REACH = 1
 """Turns before and after that belong to a turn's window."""
 
+_SHIFT = 32
+"""Bits for the place in one number for (session, place)."""
+
+
+class Scores(NamedTuple):
+    """What each text that shares a word with the cue scores; the others have 0.
+
+    ``keys`` (N,) ascending name the texts, ``bm25`` (N,) from 0 up, ``covered`` (N,)
+    the share of the cue's whole rarity that was found, in [0, 1].
+    """
+
+    keys: Numbers
+    bm25: Floats
+    covered: Floats
+
+    def best(self, k: int) -> list[int]:
+        """The keys of the *k* best, best first."""
+        order = np.argsort(-self.bm25, kind="stable")[:k]
+        best: list[int] = self.keys[order].tolist()
+        return best
+
+    def at(self, keys: Sequence[int]) -> tuple[list[float], list[float]]:
+        """BM25 and share covered of each of *keys*."""
+        if not len(self.keys):
+            return [0.0] * len(keys), [0.0] * len(keys)
+        wanted = np.asarray(keys, np.int64)
+        where = np.searchsorted(self.keys, wanted).clip(max=len(self.keys) - 1)
+        found = self.keys[where] == wanted
+        bm25: list[float] = np.where(found, self.bm25[where], 0.0).tolist()
+        covered: list[float] = np.where(found, self.covered[where], 0.0).tolist()
+        return bm25, covered
+
+
+_NONE = Scores(np.empty(0, np.int64), np.empty(0), np.empty(0))
+
 
 class Lexical(NamedTuple):
-    """What the words of a cue say about each memory.
+    """What the words of a cue say: how rare each is, and what the texts score.
 
-    ``turn`` and ``covered`` go by seq, ``window`` and ``covered_window`` by
-    (session, place), ``session`` by session number.  ``idf`` goes by term; covered
-    is the share of the cue's whole idf that was found, in [0, 1].
+    Turns go by seq, windows by `spot` of their middle.
     """
 
     idf: dict[str, float]
-    turn: dict[int, float]
-    covered: dict[int, float]
-    window: dict[tuple[int, int], float]
-    covered_window: dict[tuple[int, int], float]
-    session: dict[int, float]
+    turn: Scores = _NONE
+    window: Scores = _NONE
 
 
-NOTHING = Lexical({}, {}, {}, {}, {}, {})
+def spot(session: int, place: int) -> int:
+    """One number for a place in a session, and so for the window around it."""
+    return (session << _SHIFT) + place + REACH
 
 
-def lexical(
-    postings: Postings, sessions: Mapping[int, SessionSize], session_count: int
-) -> Lexical:
-    """BM25 of every text that shares a word with the cue, at three widths.
+def place_of(key: int) -> tuple[int, int]:
+    """The session and place that `spot` made *key* of.
+
+    >>> place_of(spot(3, 0))
+    (3, 0)
+    """
+    return key >> _SHIFT, (key & 0xFFFFFFFF) - REACH
+
+
+def lexical(postings: Postings) -> Lexical:
+    """BM25 of every turn and window that shares a word with the cue.
 
     Args:
         postings: Where the cue's words stand.
-        sessions: The sizes of the sessions in which they stand.
-        session_count: How many sessions there are in all.
 
     Returns:
         Scores from 0 up; what isn't named has 0.
@@ -63,113 +100,90 @@ def lexical(
     idf = np.log1p((postings.count - postings.df + 0.5) / (postings.df + 0.5))
     named = dict(zip(postings.terms, idf.tolist(), strict=True))
     if not len(postings.seq):
-        return NOTHING._replace(idf=named)
-    whole = float(idf.sum()) or 1.0
-    rarity = idf[postings.term]
+        return Lexical(named)
     mean = max(postings.words, 1.0)
-
-    turn = rarity * _saturated(postings.frequency, postings.length, mean)
-    by_turn, first = _summed(postings.seq, turn)
-    by_turn_covered, _ = _summed(postings.seq, rarity / whole)
-
-    window = _Pooled.windows(postings)
-    window_score = idf[window.term] * _saturated(
-        window.frequency, window.length, mean * (2 * REACH + 1)
-    )
-    by_window, at = _summed(window.key, window_score)
-    by_window_covered, _ = _summed(window.key, idf[window.term] / whole)
-    places = [(int(k >> 32), int(k & 0xFFFFFFFF) - REACH) for k in window.key[at]]
-
+    rows = _Rows(postings.seq, postings.term, postings.frequency, postings.length)
     return Lexical(
-        idf=named,
-        turn=dict(zip(postings.seq[first].tolist(), by_turn, strict=True)),
-        covered=dict(zip(postings.seq[first].tolist(), by_turn_covered, strict=True)),
-        window=dict(zip(places, by_window, strict=True)),
-        covered_window=dict(zip(places, by_window_covered, strict=True)),
-        session=_by_session(postings, sessions, session_count),
+        named,
+        turn=rows.scores(idf, mean),
+        window=_windows(postings).scores(idf, mean * (2 * REACH + 1)),
     )
 
 
-class _Pooled(NamedTuple):
-    """Term frequencies pooled over a wider text than a turn; arrays (P',)."""
+def by_session(
+    postings: Postings, sizes: Mapping[int, SessionSize], count: int
+) -> Scores:
+    """BM25 of those sessions whose sizes are given, by their number.
+
+    Args:
+        postings: Where the cue's words stand.
+        sizes: How much was said in each session that matters.  Facts stand in
+            sessions of their own, below 0, where nothing else was said; they score
+            nothing.
+        count: How many sessions there are in all.
+    """
+    rows = _Rows(
+        postings.session, postings.term, postings.frequency, postings.length
+    ).pooled()
+    df = np.bincount(rows.term, minlength=len(postings.terms))
+    idf = np.log1p((count - df + 0.5).clip(0) / (df + 0.5))
+    words = {number: size.words for number, size in sizes.items() if number > 0}
+    asked = np.isin(rows.key, list(words))
+    if not asked.any():
+        return _NONE
+    rows = _Rows(*(column[asked] for column in rows))
+    length = np.array([words[int(number)] for number in rows.key], np.float64)
+    mean = postings.words * postings.count / max(count, 1) or 1.0
+    return rows._replace(length=length).scores(idf, mean)
+
+
+class _Rows(NamedTuple):
+    """Term frequencies in texts of one width; arrays (P,)."""
 
     key: Numbers
     term: Numbers
-    frequency: Numbers
-    length: Floats
+    frequency: Numbers | Floats
+    length: Numbers | Floats
 
-    @classmethod
-    def windows(cls, postings: Postings) -> _Pooled:
-        """Every window that a word stands in: its own turn's and its neighbours'."""
-        shifts = np.arange(-REACH, REACH + 1)
-        # One number for (session, place), moved by REACH so that none is negative.
-        own = (postings.session << 32) + postings.place + REACH
-        key = (own[:, None] + shifts).ravel()
-        real = (key & 0xFFFFFFFF) >= REACH
-        term = np.repeat(postings.term, len(shifts))[real]
-        frequency = np.repeat(postings.frequency, len(shifts))[real]
-        length = np.repeat(postings.length, len(shifts))[real]
-        return cls._pool(key[real], term, frequency, length * len(shifts))
-
-    @classmethod
-    def sessions(cls, postings: Postings) -> _Pooled:
-        """Every session that a word stands in."""
-        return cls._pool(
-            postings.session, postings.term, postings.frequency, postings.length
+    def scores(self, idf: Floats, mean: float) -> Scores:
+        """The sum over terms of rarity and saturated frequency, by key."""
+        rarity = idf[self.term]
+        norm = K1 * (1 - B + B * self.length / mean)
+        weight = rarity * self.frequency * (K1 + 1) / (self.frequency + norm)
+        keys, inverse = np.unique(self.key, return_inverse=True)
+        return Scores(
+            keys,
+            np.bincount(inverse, weights=weight),
+            np.bincount(inverse, weights=rarity) / (float(idf.sum()) or 1.0),
         )
 
-    @classmethod
-    def _pool(
-        cls, key: Numbers, term: Numbers, frequency: Numbers, length: Floats | Numbers
-    ) -> _Pooled:
-        terms = int(term.max(initial=0)) + 1
-        pairs, index, inverse = np.unique(
-            key * terms + term, return_index=True, return_inverse=True
+    def pooled(self) -> _Rows:
+        """One row for each term in a text, frequencies added, lengths averaged."""
+        terms = int(self.term.max(initial=0)) + 1
+        pairs, inverse = np.unique(self.key * terms + self.term, return_inverse=True)
+        rows = np.bincount(inverse, minlength=len(pairs))
+        return _Rows(
+            pairs // terms,
+            pairs % terms,
+            np.bincount(inverse, weights=self.frequency, minlength=len(pairs)),
+            np.bincount(inverse, weights=self.length, minlength=len(pairs)) / rows,
         )
-        pooled = np.bincount(inverse, weights=frequency, minlength=len(pairs))
-        mean = np.bincount(inverse, weights=length) / np.bincount(inverse)
-        return cls(key[index], term[index], pooled.astype(np.int64), mean)
 
 
-def _by_session(
-    postings: Postings, sessions: Mapping[int, SessionSize], session_count: int
-) -> dict[int, float]:
-    # Facts stand in sessions of their own, below 0, where nothing else was said.
-    spoken = [number for number in sessions if number > 0]
-    pooled = _Pooled.sessions(_among(postings, spoken))
-    if not len(pooled.key):
-        return {}
-    df = np.bincount(pooled.term, minlength=len(postings.terms))
-    idf = np.log1p((session_count - df + 0.5).clip(0) / (df + 0.5))
-    words = np.array([sessions[int(k)].words for k in pooled.key], dtype=np.float64)
-    mean = float(np.mean([sessions[n].words for n in spoken])) or 1.0
-    score = idf[pooled.term] * _saturated(pooled.frequency, words, mean)
-    total, at = _summed(pooled.key, score)
-    return dict(zip(pooled.key[at].tolist(), total, strict=True))
+def _windows(postings: Postings) -> _Rows:
+    """Every window that a word stands in: its own turn's and its neighbours'."""
+    shifts = np.arange(-REACH, REACH + 1)
+    # Moved by REACH, as in `spot`, so that no place is negative.
+    place = (postings.place[:, None] + REACH + shifts).ravel()
+    real = place >= REACH
 
+    def each(column: Numbers) -> Numbers:
+        repeated: Numbers = np.repeat(column, len(shifts))[real]
+        return repeated
 
-def _among(postings: Postings, sessions: list[int]) -> Postings:
-    """The rows that stand in *sessions*."""
-    rows = np.isin(postings.session, sessions)
-    return postings._replace(
-        term=postings.term[rows],
-        seq=postings.seq[rows],
-        frequency=postings.frequency[rows],
-        length=postings.length[rows],
-        session=postings.session[rows],
-        place=postings.place[rows],
-    )
-
-
-def _saturated(frequency: Numbers, length: Numbers | Floats, mean: float) -> Floats:
-    """A term's weight in a text: more is better, less and less so; length counts."""
-    norm = K1 * (1 - B + B * length / mean)
-    weight: Floats = frequency * (K1 + 1) / (frequency + norm)
-    return weight
-
-
-def _summed(key: Numbers, value: Floats) -> tuple[list[float], Numbers]:
-    """Sums of *value* by *key*, and where each key first stands."""
-    _, first, inverse = np.unique(key, return_index=True, return_inverse=True)
-    sums: list[float] = np.bincount(inverse, weights=value).tolist()
-    return sums, first
+    return _Rows(
+        (each(postings.session) << _SHIFT) + place[real],
+        each(postings.term),
+        each(postings.frequency),
+        each(postings.length) * len(shifts),
+    ).pooled()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-_SENTENCE = re.compile(r"[^.!?\n]*(?:[.!?]+[\"')\]]*(?=\s|$)|\n+|$)\s*", re.DOTALL)
+_SENTENCE = re.compile(r".+?(?:[.!?]+[\"')\]]*(?=\s)|\n|\Z)\s*", re.DOTALL)
 _WORD = re.compile(r"\S+\s*")
 
 

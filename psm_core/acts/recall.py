@@ -6,7 +6,7 @@ import re
 import secrets
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from psm_core.acts import bm25
 from psm_core.acts.context import Context
@@ -16,6 +16,7 @@ from psm_core.protocols import (
     Cue,
     Parts,
     Place,
+    Postings,
     Shown,
     Store,
     Weighting,
@@ -23,12 +24,16 @@ from psm_core.protocols import (
 from psm_core.strength import retained
 from psm_core.types import Entry, Hit, Recall, Tier
 
-Key = TypeVar("Key")
-
 _WORD = re.compile(r"\w+(?:'\w+)?")
 
 NOWHERE = Place(0, 0, 0)
 """Where a memory stands whose place another process has just taken away."""
+
+DEPTH_MAX = 200
+"""Most memories that each retriever proposes, however many are asked for."""
+
+TOKENS_MIN = 20
+"""Tokens of a short memory in a context: how many fit is guessed from it."""
 
 REASONS = 3
 """How many signals an explanation names."""
@@ -71,7 +76,8 @@ def recall(
     recall_id = f"r-{secrets.token_hex(8)}"
     if not text.strip() or limit == 0:
         return Recall(recall_id, text, now, ())
-    cue, candidates = _candidates(text, store, parts, config, deep, now)
+    depth = _depth(limit, budget, config)
+    cue, candidates = _candidates(text, store, parts, config, deep, depth, now)
     if not candidates:
         return Recall(recall_id, text, now, ())
     weighting = parts.policy.weigh(cue, candidates)
@@ -86,8 +92,22 @@ def recall(
 # --------------------------------------------------------------- the candidates
 
 
+def _depth(limit: int | None, budget: int | None, config: Config) -> int:
+    """How many memories each retriever proposes: enough to fill what was asked for."""
+    shown = DEPTH_MAX if limit is None else limit
+    if budget is not None:
+        shown = min(shown, budget // TOKENS_MIN)
+    return max(config.candidates, min(shown, DEPTH_MAX))
+
+
 def _candidates(
-    text: str, store: Store, parts: Parts, config: Config, deep: bool, now: datetime
+    text: str,
+    store: Store,
+    parts: Parts,
+    config: Config,
+    deep: bool,
+    depth: int,
+    now: datetime,
 ) -> tuple[Cue, list[Candidate]]:
     """Everything that either retriever proposes, with every raw signal."""
     named, bare = unnamed(text, store.speakers())
@@ -95,10 +115,12 @@ def _candidates(
     tiers = [Tier.EPISODIC, Tier.SEMANTIC] + [Tier.ARCHIVAL] * deep
     # One moment of the store: a sleep is seen whole or not at all.
     with store.reading():
-        dense = store.nearest(vector, config.candidates, tiers)
-        words = _lexical(bare, store, config)
-        windows = store.at_places(_best(words.window, config.candidates))
-        seqs = {seq for seq, _ in dense} | set(_best(words.turn, config.candidates))
+        dense = store.nearest(vector, depth, tiers)
+        postings = store.postings(store.terms(bare), config.postings)
+        words = bm25.lexical(postings)
+        centres = map(bm25.place_of, words.window.best(depth))
+        windows = store.at_places(centres)
+        seqs = {seq for seq, _ in dense} | set(words.turn.best(depth))
         found = store.entries(seqs | set(windows.values()))
         entries = {
             seq: entry
@@ -106,62 +128,58 @@ def _candidates(
             if entry.tier in tiers and not _expired(entry, now)
         }
         cue = Cue(text, vector, named, words.idf, now, store.present() or now)
-        return cue, _signals(cue, entries, words, store)
-
-
-def _lexical(text: str, store: Store, config: Config) -> bm25.Lexical:
-    terms = store.terms(text)
-    if not terms:
-        return bm25.NOTHING
-    postings = store.postings(terms, config.postings)
-    sessions = store.sessions({int(s) for s in postings.session})
-    return bm25.lexical(postings, sessions, store.session_count())
+        return cue, _signals(cue, entries, words, postings, store)
 
 
 def _signals(
-    cue: Cue, entries: Mapping[int, Entry], words: bm25.Lexical, store: Store
+    cue: Cue,
+    entries: Mapping[int, Entry],
+    words: bm25.Lexical,
+    postings: Postings,
+    store: Store,
 ) -> list[Candidate]:
-    places = store.places(entries)
-    before, after = _neighbours(places, store)
-    cosine = _cosines(cue, {*entries, *before.values(), *after.values()}, store)
-    candidates = []
-    for seq, entry in entries.items():
-        place = places.get(seq, NOWHERE)
-        spot = (place.session, place.place)
-        own = cosine.get(seq, 0.0)
-        turn, covered = words.turn.get(seq, 0.0), words.covered.get(seq, 0.0)
-        candidates.append(
-            Candidate(
-                entry=entry,
-                cosine=own,
-                bm25=turn,
-                bm25_window=words.window.get(spot, turn),
-                bm25_session=words.session.get(place.session, 0.0),
-                covered=covered,
-                covered_window=words.covered_window.get(spot, covered),
-                retention=retained(entry, cue.at),
-                words=place.words,
-                cosine_before=cosine.get(before.get(seq, seq), own),
-                cosine_after=cosine.get(after.get(seq, seq), own),
-            )
+    seqs = list(entries)
+    standing = store.places(seqs)
+    places = [standing.get(seq, NOWHERE) for seq in seqs]
+    before, after = _neighbours(standing, store)
+    cosine = _cosines(cue, {*seqs, *before.values(), *after.values()}, store)
+    turn, covered = words.turn.at(seqs)
+    spots = [bm25.spot(p.session, p.place) for p in places]
+    window, covered_window = words.window.at(spots)
+    sizes = store.sessions({p.session for p in places})
+    in_session = bm25.by_session(postings, sizes, store.session_count())
+    session, _ = in_session.at([p.session for p in places])
+    return [
+        Candidate(
+            entry=entry,
+            cosine=(own := cosine.get(seq, 0.0)),
+            bm25=turn[n],
+            bm25_window=window[n],
+            bm25_session=session[n],
+            covered=covered[n],
+            covered_window=covered_window[n],
+            retention=retained(entry, cue.at),
+            words=places[n].words,
+            cosine_before=cosine.get(before.get(seq, seq), own),
+            cosine_after=cosine.get(after.get(seq, seq), own),
         )
-    return candidates
+        for n, (seq, entry) in enumerate(entries.items())
+    ]
 
 
 def _neighbours(
     places: Mapping[int, Place], store: Store
 ) -> tuple[dict[int, int], dict[int, int]]:
     """Which turn stands before and which after each candidate, where one does."""
-    spots = {
-        shift: {seq: (p.session, p.place + shift) for seq, p in places.items()}
-        for shift in (-1, 1)
-    }
-    at = store.at_places({*spots[-1].values(), *spots[1].values()})
     before, after = (
-        {seq: at[spot] for seq, spot in spots[shift].items() if spot in at}
+        {seq: (p.session, p.place + shift) for seq, p in places.items()}
         for shift in (-1, 1)
     )
-    return before, after
+    at = store.at_places({*before.values(), *after.values()})
+    return (
+        {seq: at[spot] for seq, spot in before.items() if spot in at},
+        {seq: at[spot] for seq, spot in after.items() if spot in at},
+    )
 
 
 def _cosines(cue: Cue, seqs: set[int], store: Store) -> dict[int, float]:
@@ -196,10 +214,6 @@ def unnamed(text: str, speakers: Iterable[str]) -> tuple[frozenset[str], str]:
     pattern = rf"\b(?:{'|'.join(map(re.escape, sorted(named)))})\b(?:['’]s\b)?"
     bare = " ".join(re.sub(pattern, " ", text, flags=re.IGNORECASE).split())
     return named, bare if _WORD.search(bare) else text
-
-
-def _best(scores: Mapping[Key, float], k: int) -> list[Key]:
-    return sorted(scores, key=scores.__getitem__, reverse=True)[:k]
 
 
 def _expired(entry: Entry, now: datetime) -> bool:

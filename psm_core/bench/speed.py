@@ -167,7 +167,7 @@ def _writing(count: int) -> list[Figure]:
 def _reading(small: int) -> list[Figure]:
     """Recall beyond encoding at 1, 10 and 100 times *small* memories."""
     encoder = HashEncoder(WIDTH)
-    cues = [t.text.removeprefix("I ") for t in life(40, seed=7)]
+    cues = [" ".join(t.text.split()[1:7]) for t in life(40, seed=7)]
     beyond: dict[int, float] = {}
     bare = 0.0
     with _home() as home, Memory("ada", home=home, encoder=encoder) as memory:

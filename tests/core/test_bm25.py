@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from psm_core.acts.bm25 import B, K1, NOTHING, lexical
+from psm_core.acts.bm25 import K1, B, by_session, lexical, spot
 from psm_core.protocols import Postings, SessionSize
 
 texts = st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=8)
@@ -41,7 +41,7 @@ def sizes(life):
 @given(life=lives, cue=cues)
 def test_a_turn_scores_as_the_textbook_says(life, cue):
     """The sum over terms of idf and saturated frequency, lengths accounted for."""
-    found = lexical(postings_of(life, cue), sizes(life), len(life))
+    found = lexical(postings_of(life, cue))
     turns = [turn for session in life for turn in session]
     mean = sum(map(len, turns)) / len(turns)
 
@@ -52,46 +52,65 @@ def test_a_turn_scores_as_the_textbook_says(life, cue):
             idf = math.log(1 + (len(turns) - df + 0.5) / (df + 0.5))
             tf = turn.count(term)
             expected += idf * tf * (K1 + 1) / (tf + K1 * (1 - B + B * len(turn) / mean))
-        assert found.turn.get(seq, 0.0) == pytest.approx(expected)
+        assert found.turn.at([seq])[0] == pytest.approx([expected])
 
 
 @given(life=lives, cue=cues)
 def test_a_window_covers_what_its_turns_cover(life, cue):
     """A cue's word in the turn before or after counts for the window, once."""
-    found = lexical(postings_of(life, cue), sizes(life), len(life))
+    found = lexical(postings_of(life, cue))
     whole = sum(found.idf.values())
 
     for session, turns in enumerate(life, start=1):
         for place in range(len(turns)):
             window = {w for t in turns[max(0, place - 1) : place + 2] for w in t}
             expected = sum(found.idf[t] for t in cue if t in window) / whole
-            got = found.covered_window.get((session, place), 0.0)
-            assert got == pytest.approx(expected)
+            _, got = found.window.at([spot(session, place)])
+            assert got == pytest.approx([expected])
 
 
 @given(life=lives, cue=cues)
-def test_only_sessions_with_a_word_of_the_cue_have_a_score(life, cue):
-    """A session that shares nothing with the cue isn't named."""
-    found = lexical(postings_of(life, cue), sizes(life), len(life))
+def test_a_session_is_a_long_text(life, cue):
+    """Its score is the textbook's over sessions; one that isn't asked for has none."""
+    asked = {n: size for n, size in sizes(life).items() if n != 2}
+    found = by_session(postings_of(life, cue), asked, len(life))
+    texts = [[w for turn in turns for w in turn] for turns in life]
+    mean = sum(map(len, texts)) / len(texts)
 
-    sharing = {
-        n
-        for n, turns in enumerate(life, start=1)
-        if any(w in cue for t in turns for w in t)
-    }
-    assert set(found.session) == sharing
+    for number, text in enumerate(texts, start=1):
+        expected = 0.0
+        for term in cue if number != 2 else ():
+            df = sum(term in t for t in texts)
+            idf = math.log(1 + (len(texts) - df + 0.5) / (df + 0.5))
+            tf = text.count(term)
+            expected += idf * tf * (K1 + 1) / (tf + K1 * (1 - B + B * len(text) / mean))
+        assert found.at([number])[0] == pytest.approx([expected])
 
 
 def test_a_word_that_nobody_said_still_counts_for_coverage():
     """Half of a cue's rarity is missing when one of two unseen words is."""
-    found = lexical(postings_of([[["a"], ["b"]]], ["a", "x"]), sizes([[["a"], ["b"]]]), 1)
+    found = lexical(postings_of([[["a"], ["b"]]], ["a", "x"]))
 
     assert found.idf["x"] > found.idf["a"] > 0
-    assert found.covered[1] == pytest.approx(
+    _, (covered,) = found.turn.at([1])
+    assert covered == pytest.approx(
         found.idf["a"] / (found.idf["a"] + found.idf["x"])
     )
 
 
 def test_nothing_found_is_nothing():
     """A cue without known words scores nobody."""
-    assert lexical(postings_of([[["a"]]], ["x"]), {}, 1)._replace(idf={}) == NOTHING
+    found = lexical(postings_of([[["a"]]], ["x"]))
+
+    assert found.turn.best(5) == found.window.best(5) == []
+    assert found.turn.at([1, 2]) == ([0.0, 0.0], [0.0, 0.0])
+
+
+@given(life=lives, cue=cues, k=st.integers(1, 5))
+def test_the_best_come_first(life, cue, k):
+    """The k best turns are those with the highest scores, in order."""
+    found = lexical(postings_of(life, cue))
+
+    scores, _ = found.turn.at(found.turn.best(k))
+
+    assert scores == sorted(found.turn.bm25.tolist(), reverse=True)[:k]

@@ -23,13 +23,13 @@ def test_every_fault_is_named_at_once():
 def test_arguments_beat_environment_beats_file_beats_default(tmp_path):
     """One setting in all four places has the value of the nearest."""
     file = tmp_path / "psm.toml"
-    file.write_text("recall_limit = 3\nrecall_budget = 300\npostings = 30\n")
+    file.write_text("recall_limit = 3\nrecall_budget = 300\npostings = 40\n")
     environ = {"PSM_RECALL_LIMIT": "4", "PSM_RECALL_BUDGET": "400"}
 
     config = Config.load(home=tmp_path, environ=environ, recall_limit=5)
 
     assert (config.recall_limit, config.recall_budget) == (5, 400)
-    assert (config.postings, config.candidates) == (30, 50)
+    assert (config.postings, config.candidates) == (40, 30)
 
 
 def test_the_home_may_come_from_the_environment(tmp_path):
