@@ -1,6 +1,7 @@
 """Runs the Python of README.md and docs/ as tests, in a home of their own."""
 
 import os
+from collections.abc import Iterator
 
 import pytest
 from sybil import Sybil
@@ -8,7 +9,8 @@ from sybil.parsers.markdown import PythonCodeBlockParser
 
 
 @pytest.fixture(scope="module")
-def own_home(tmp_path_factory):
+def own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A home that the documents may write to."""
     before = os.environ.get("PSM_HOME")
     os.environ["PSM_HOME"] = str(tmp_path_factory.mktemp("home"))
     yield

@@ -12,6 +12,7 @@ from langchain_classic.chains import ConversationChain
 from langchain_core._api import LangChainDeprecationWarning
 from langchain_core.callbacks import StdOutCallbackHandler
 from langchain_core.language_models import FakeListChatModel
+
 from psm_langchain import PSMMemory
 
 # LangChain calls ConversationChain old; PSMMemory goes into an AgentExecutor as well.

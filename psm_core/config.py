@@ -13,7 +13,6 @@ from typing import Any
 
 from psm_core.errors import ConfigError
 
-
 HOME = Path("~/.psm")
 """Where the people's folders lie unless somebody says otherwise."""
 

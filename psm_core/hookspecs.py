@@ -69,7 +69,7 @@ def psm_redact(text: str, user: str) -> str | None:
 
 @hookspec(firstresult=True)
 def psm_gate(turn: Turn, user: str) -> bool | None:
-    """Decide over the policy's head: True keeps, False archives, None lets it decide."""
+    """Decide before the policy: True keeps, False archives, None lets it decide."""
 
 
 # ------------------------------------------------------------------- watching
@@ -102,4 +102,4 @@ def psm_corrected(user: str, memory_id: str) -> None:
 
 @hookspec
 def psm_forgot(user: str, memory_id: str) -> None:
-    """Observe a memory being forgotten.  What it raises is logged, and changes nothing."""
+    """Observe a memory being forgotten.  What it raises is logged, no more."""

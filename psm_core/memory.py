@@ -115,7 +115,7 @@ class Memory:
         plugins: Iterable[object] = (),
         **settings: Any,
     ) -> None:
-        named = {
+        named: dict[str, Any] = {
             "home": home,
             "encoder": encoder if isinstance(encoder, str) else None,
             "policy": policy if isinstance(policy, str) else None,
@@ -145,8 +145,8 @@ class Memory:
         offers = self._plugins.offers
         if name in offers.names("encoder") or not Path(name).expanduser().exists():
             made: Encoder = offers.get("encoder", name)()
-            return made
-        made = offers.get("encoder", Config().encoder)(name)
+        else:
+            made = offers.get("encoder", Config().encoder)(name)
         return made
 
     def _policy(self, policy: Policy | str | None) -> Policy:

@@ -102,9 +102,7 @@ class Plugins:
         self.offers = Offers()
         self._hooks = pluggy.PluginManager(hookspecs.PROJECT)
         self._hooks.add_hookspecs(hookspecs)
-        self._hooks.hook.psm_register.call_historic(
-            kwargs={"registry": self.offers}
-        )
+        self._hooks.hook.psm_register.call_historic(kwargs={"registry": self.offers})
         for plugin in (builtin, *(_installed() if autoload else ()), *plugins):
             self._register(plugin)
 
@@ -124,7 +122,7 @@ class Plugins:
         for hook in reversed(self._hooks.hook.psm_redact.get_hookimpls()):
             arguments = {"text": text, "user": user}
             try:
-                answer = hook.function(*[arguments[n] for n in hook.argnames])
+                answer: Any = hook.function(*[arguments[n] for n in hook.argnames])
             except Exception as fault:
                 # The cause may quote the text, so only its kind is passed on.
                 raise PluginError(
@@ -155,7 +153,7 @@ class Plugins:
         for hook in reversed(getattr(self._hooks.hook, hook_name).get_hookimpls()):
             try:
                 hook.function(*[arguments[n] for n in hook.argnames])
-            except Exception as fault:  # noqa: BLE001 - an observer can't break a walk
+            except Exception as fault:
                 log.warning(
                     "observer %s of %s raised %s",
                     hook.plugin_name,

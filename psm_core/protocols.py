@@ -194,8 +194,8 @@ class Postings(NamedTuple):
 
     ``term`` indexes *terms*; ``session`` and ``place`` number the session and the
     memory's place in it.  ``df`` (T,) counts the memories with each term; a term too
-    common to be worth its rows has df but no rows.  ``count`` is the number of
-    memories that can be found by their words, ``words`` their mean length.
+    common to be worth its rows has df but no rows.  ``memories`` is how many can be
+    found by their words, ``words`` their mean length.
     """
 
     terms: tuple[str, ...]
@@ -206,7 +206,7 @@ class Postings(NamedTuple):
     length: Numbers
     session: Numbers
     place: Numbers
-    count: int
+    memories: int
     words: float
 
 
@@ -288,7 +288,10 @@ class Store(Protocol):
 
     # --- finding
     def nearest(
-        self, vector: Vector, k: int, tiers: Sequence[Tier] = (Tier.EPISODIC, Tier.SEMANTIC)
+        self,
+        vector: Vector,
+        k: int,
+        tiers: Sequence[Tier] = (Tier.EPISODIC, Tier.SEMANTIC),
     ) -> list[tuple[int, float]]:
         """The *k* memories nearest to *vector*: (seq, cosine), best first.
 
@@ -309,7 +312,9 @@ class Store(Protocol):
         """Where each of these memories stands in its session."""
         ...
 
-    def at_places(self, places: Iterable[tuple[int, int]]) -> dict[tuple[int, int], int]:
+    def at_places(
+        self, places: Iterable[tuple[int, int]]
+    ) -> dict[tuple[int, int], int]:
         """Which memory (seq) stands at (session, place); archived turns too."""
         ...
 
@@ -321,7 +326,9 @@ class Store(Protocol):
         """How many sessions there are; facts stand in none."""
         ...
 
-    def entries(self, seqs: Iterable[int], *, vectors: bool = False) -> dict[int, Entry]:
+    def entries(
+        self, seqs: Iterable[int], *, vectors: bool = False
+    ) -> dict[int, Entry]:
         """Those of *seqs* that still exist, in any tier."""
         ...
 
@@ -359,7 +366,9 @@ class Store(Protocol):
         ...
 
     # --- accesses and rewards
-    def log_recall(self, recall_id: str, at: datetime, policy: str, shown: Sequence[Shown]) -> None:
+    def log_recall(
+        self, recall_id: str, at: datetime, policy: str, shown: Sequence[Shown]
+    ) -> None:
         """Append one recall to the access log and count each showing."""
         ...
 
@@ -368,7 +377,11 @@ class Store(Protocol):
         ...
 
     def log_feedback(
-        self, recall_id: str, outcomes: Mapping[int, Outcome], rewards: Mapping[Outcome, float], at: datetime
+        self,
+        recall_id: str,
+        outcomes: Mapping[int, Outcome],
+        rewards: Mapping[Outcome, float],
+        at: datetime,
     ) -> None:
         """Note outcomes on a recall and append one journal row each, numbers only."""
         ...
@@ -382,8 +395,10 @@ class Store(Protocol):
         ...
 
     # --- changing
-    def change(self, memory_id: str, at: datetime, what: str, reason: str, **values: object) -> None:
-        """Set fields of one entry and note the change, with the old values, in its history.
+    def change(
+        self, memory_id: str, at: datetime, what: str, reason: str, **values: object
+    ) -> None:
+        """Set fields of one entry, and note the old values in its history.
 
         *values* are names of `Entry` fields, with ``trace`` for the whole trace.
         Setting ``tier`` moves text and vector between index and archive.
@@ -420,7 +435,7 @@ class Store(Protocol):
 
     # --- keeping house
     def flush(self) -> int:
-        """Bring the index up to date if this process holds it; how many rows went in."""
+        """Let the index catch up, if this process holds it; how many rows went in."""
         ...
 
     def check(self) -> list[Fault]:

@@ -10,6 +10,7 @@ import itertools
 from datetime import UTC, datetime, timedelta
 
 import pytest
+
 from psm_core import Memory, Turn
 
 T0 = datetime(2026, 3, 1, 12, tzinfo=UTC)

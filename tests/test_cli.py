@@ -110,6 +110,14 @@ def test_every_example_is_a_line_that_psm_understands(psm):
         assert all(o in known for o in re.findall(r"--[a-z]+", example))
 
 
+def test_the_benchmark_explains_itself(psm):
+    """`psm bench speed` has help with an example, and --json, like all the others."""
+    help_text = psm("bench", "speed", "--help", TERMINAL_WIDTH="200").stdout
+
+    assert "psm bench speed --quick" in help_text
+    assert "--json" in help_text
+
+
 def test_the_version_is_the_package_s(psm):
     """`psm --version` says which release this is."""
     assert psm("--version").stdout == f"psm {psm_core.__version__}\n"

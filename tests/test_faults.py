@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from psm_core import Memory, Turn
 from psm_core.errors import (
     EncoderMismatchError,
@@ -80,13 +81,16 @@ def test_a_clock_that_goes_back_weakens_and_breaks_nothing(memory, clock):
 def test_times_of_any_zone_are_one_time(memory):
     """Noon in Tokyo is three in the morning in London."""
     tokyo = timezone(timedelta(hours=9))
-    memory.remember(Turn("I landed.", at=datetime(2026, 3, 1, 12, tzinfo=tokyo), id="t1"))
+    memory.remember(
+        Turn("I landed.", at=datetime(2026, 3, 1, 12, tzinfo=tokyo), id="t1")
+    )
 
     assert memory.entry("t1").said_at == datetime(2026, 3, 1, 3, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
-    "user", ["../../etc/passwd", "🦊", "x" * 300, "a/b\\c", "ada@example.org", "..", "CON"]
+    "user",
+    ["../../etc/passwd", "🦊", "x" * 300, "a/b\\c", "ada@example.org", "..", "CON"],
 )
 def test_any_readable_name_is_a_person(open_memory, home, user):
     """Whatever the id, the folder stays in the home and the memory works."""
@@ -207,7 +211,9 @@ texts = st.text(max_size=80)
 
 @settings(max_examples=60, deadline=None)
 @given(texts, texts, texts, texts)
-def test_no_text_in_any_field_breaks_a_walk(tmp_path_factory, text, speaker, session, i):
+def test_no_text_in_any_field_breaks_a_walk(
+    tmp_path_factory, text, speaker, session, i
+):
     """Whatever characters come in, the answer is a memory or one of our errors."""
     home = tmp_path_factory.mktemp("home")
     with Memory("ada", home=home, encoder="hash") as memory:

@@ -7,6 +7,7 @@ import tempfile
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from psm_core import Feedback, Memory, Turn
 
 WORDS = [f"{a}{b}o" for a in "bdfgklmnprst" for b in "aeiou"]

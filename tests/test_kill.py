@@ -6,6 +6,7 @@ import sys
 import time
 
 import pytest
+
 from psm_core import Memory
 
 KILLS = 36

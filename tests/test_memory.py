@@ -9,6 +9,7 @@ import sys
 from datetime import timedelta
 
 import pytest
+
 from psm_core import Action, Feedback, Memory, Tier, Turn
 from psm_core.errors import (
     ClosedError,
@@ -204,7 +205,9 @@ def test_sleeping_twice_changes_nothing(memory, say):
 
 def test_a_sleep_turns_what_was_said_into_facts_with_provenance(memory, say):
     """A fact is in the third person and names the turn that it rests on."""
-    memory.remember_many([say("I'm vegetarian."), say("Nice weather, isn't it?", "Juno")])
+    memory.remember_many(
+        [say("I'm vegetarian."), say("Nice weather, isn't it?", "Juno")]
+    )
 
     report = memory.consolidate()
 
@@ -455,7 +458,12 @@ def test_recalled_text_that_comes_back_is_not_stored(memory, say):
 def test_working_memory_is_the_session_in_order(memory, say):
     """The last turns of one session, small talk included, passages joined."""
     memory.remember_many(
-        [say("haha"), say(LYON), say("Elsewhere.", session="s2"), say("And you?", "Juno")]
+        [
+            say("haha"),
+            say(LYON),
+            say("Elsewhere.", session="s2"),
+            say("And you?", "Juno"),
+        ]
     )
 
     assert [t.text for t in memory.working("s1")] == ["haha", LYON, "And you?"]
@@ -463,7 +471,7 @@ def test_working_memory_is_the_session_in_order(memory, say):
     assert memory.working("s9") == []
 
 
-# ------------------------------------------------------------------ the async twins
+# the async twins
 
 
 def test_every_act_has_an_async_twin():
@@ -502,9 +510,6 @@ async def test_twenty_people_at_once_stay_apart(open_memory):
         assert {f % 20 for f in found} == {n % 20}
 
 
-# ---------------------------------------------------------------- importing is cheap
-
-
 def test_import_psm_core_loads_nothing_heavy():
     """Importing the package loads no torch, chromadb, transformers, numpy or SQLAlchemy."""
     code = (
@@ -521,5 +526,13 @@ def test_import_psm_core_loads_nothing_heavy():
 
     loaded = set(json.loads(out.stdout))
     assert "psm_core" in loaded
-    heavy = {"torch", "chromadb", "transformers", "numpy", "sqlalchemy", "rich", "typer"}
+    heavy = {
+        "torch",
+        "chromadb",
+        "transformers",
+        "numpy",
+        "sqlalchemy",
+        "rich",
+        "typer",
+    }
     assert not loaded & heavy

@@ -33,7 +33,7 @@ JSON = st.recursive(
 def refusal(path: Path) -> tuple[list[str], str]:
     """The texts that come before the fault, and what the fault says."""
     texts: list[str] = []
-    with pytest.raises(TranscriptError) as fault:  # noqa: PT012
+    with pytest.raises(TranscriptError) as fault:
         for turn in read(path).turns:
             texts.append(turn.text)
     return texts, str(fault.value)

@@ -1,0 +1,1 @@
+"""The four walks: remember, recall, consolidate, learn. They know protocols only."""

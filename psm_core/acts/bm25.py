@@ -97,7 +97,7 @@ def lexical(postings: Postings) -> Lexical:
     Source:
         Robertson and Zaragoza, The Probabilistic Relevance Framework (2009).
     """
-    idf = np.log1p((postings.count - postings.df + 0.5) / (postings.df + 0.5))
+    idf = np.log1p((postings.memories - postings.df + 0.5) / (postings.df + 0.5))
     named = dict(zip(postings.terms, idf.tolist(), strict=True))
     if not len(postings.seq):
         return Lexical(named)
@@ -131,9 +131,11 @@ def by_session(
     asked = np.isin(rows.key, list(words))
     if not asked.any():
         return _NONE
-    rows = _Rows(*(column[asked] for column in rows))
+    rows = _Rows(
+        rows.key[asked], rows.term[asked], rows.frequency[asked], rows.length[asked]
+    )
     length = np.array([words[int(number)] for number in rows.key], np.float64)
-    mean = postings.words * postings.count / max(count, 1) or 1.0
+    mean = postings.words * postings.memories / max(count, 1) or 1.0
     return rows._replace(length=length).scores(idf, mean)
 
 
@@ -151,11 +153,9 @@ class _Rows(NamedTuple):
         norm = K1 * (1 - B + B * self.length / mean)
         weight = rarity * self.frequency * (K1 + 1) / (self.frequency + norm)
         keys, inverse = np.unique(self.key, return_inverse=True)
-        return Scores(
-            keys,
-            np.bincount(inverse, weights=weight),
-            np.bincount(inverse, weights=rarity) / (float(idf.sum()) or 1.0),
-        )
+        score = np.bincount(inverse, weights=weight).astype(np.float64)
+        covered = np.bincount(inverse, weights=rarity).astype(np.float64)
+        return Scores(keys, score, covered / (float(idf.sum()) or 1.0))
 
     def pooled(self) -> _Rows:
         """One row for each term in a text, frequencies added, lengths averaged."""

@@ -112,11 +112,10 @@ def _fact(pattern: Pattern, rests_on: Sequence[Entry], night: _Night) -> Entry:
     Slept twice, it is stored once.
     """
     sources = tuple(dict.fromkeys(s for e in rests_on for s in e.sources))
-    identity = "\x1f".join([*sorted(sources), pattern.text])
     first, last = (pick(e.said_at for e in rests_on) for pick in (min, max))
     strength = max(e.trace.strength for e in rests_on)
     fact = Entry(
-        id=f"f-{hashlib.blake2b(identity.encode(), digest_size=10).hexdigest()}",
+        id=f"f-{_digest(*sorted(sources), pattern.text)}",
         tier=Tier.SEMANTIC,
         kind=pattern.kind,
         text=pattern.text,
@@ -197,10 +196,8 @@ def _merge(fact: Entry, old: Entry, night: _Night) -> None:
 
 def _interfere(fact: Entry, old: Entry, conflict: Conflict, night: _Night) -> None:
     """Flag and link; an update ends the old one, a contradiction weakens both."""
-    named = f"c-{hashlib.blake2b(f'{fact.id}|{old.id}'.encode(), digest_size=10).hexdigest()}"
-    flagged = replace(
-        conflict, id=named, new=fact.id, old=old.id, found_at=night.at
-    )
+    named = f"c-{_digest(fact.id, old.id)}"
+    flagged = replace(conflict, id=named, new=fact.id, old=old.id, found_at=night.at)
     if not night.store.flag(flagged):
         return
     night.conflicts += 1
@@ -248,6 +245,12 @@ def _archive(memory_id: str, reason: str, night: _Night) -> None:
     night.store.change(memory_id, night.at, "archived", reason, tier=Tier.ARCHIVAL)
     night.archived += 1
     night.note(memory_id, "archived", reason)
+
+
+def _digest(*parts: str) -> str:
+    """A name made of what something rests on: made twice, it is the same."""
+    joined = "\x1f".join(parts).encode()
+    return hashlib.blake2b(joined, digest_size=10).hexdigest()
 
 
 def _since(began: float) -> float:

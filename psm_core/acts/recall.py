@@ -56,7 +56,7 @@ def recall(
     deep: bool = False,
     without: Collection[str] = (),
 ) -> Recall:
-    """What surfaces for *text*, best first, within *limit* memories and *budget* tokens.
+    """What surfaces for *text*, best first, within *limit* and *budget*.
 
     Args:
         text: The cue, as it was asked.  Blank brings nothing back.
@@ -211,7 +211,7 @@ def unnamed(text: str, speakers: Iterable[str]) -> tuple[frozenset[str], str]:
     )
     if not named:
         return named, text
-    pattern = rf"\b(?:{'|'.join(map(re.escape, sorted(named)))})\b(?:['’]s\b)?"
+    pattern = rf"\b(?:{'|'.join(map(re.escape, sorted(named)))})\b(?:['\u2019]s\b)?"
     bare = " ".join(re.sub(pattern, " ", text, flags=re.IGNORECASE).split())
     return named, bare if _WORD.search(bare) else text
 

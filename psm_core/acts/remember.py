@@ -201,9 +201,7 @@ def _stored(
     }
 
 
-def _recent(
-    session: str, sensory: Sensory, store: Store, config: Config
-) -> list[Turn]:
+def _recent(session: str, sensory: Sensory, store: Store, config: Config) -> list[Turn]:
     """What was heard last in *session*; after a restart, as the ledger has it."""
     heard = sensory.recent(session)
     return heard or working(session, config.sensory_turns, store=store)
@@ -267,16 +265,14 @@ class _Said:
 
     def before(self, turn: Turn) -> str | None:
         key = (turn.speaker, " ".join(turn.text.casefold().split()))
-        earlier = self._now.get(key) or self._store.said_before(
-            turn.speaker, turn.text
-        )
+        earlier = self._now.get(key) or self._store.said_before(turn.speaker, turn.text)
         self._now.setdefault(key, turn.id)
         return earlier
 
 
-def _nearest(store: Store, vector: NDArray[np.float32]) -> Callable[
-    [int], list[tuple[Entry, float]]
-]:
+def _nearest(
+    store: Store, vector: NDArray[np.float32]
+) -> Callable[[int], list[tuple[Entry, float]]]:
     def nearest(k: int) -> list[tuple[Entry, float]]:
         found = store.nearest(vector, k)
         entries = store.entries([seq for seq, _ in found])

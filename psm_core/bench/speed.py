@@ -17,8 +17,11 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
+
+import numpy as np
 
 from psm_core.memory import Memory
 from psm_core.model.encoder import HashEncoder, SentenceEncoder
@@ -121,7 +124,8 @@ def _import_cost() -> list[Figure]:
         "print(time.process_time() - t, "
         "*(m for m in ('torch', 'chromadb', 'transformers') if m in sys.modules))"
     )
-    took, *heavy = [], []
+    took: list[float] = []
+    heavy: list[str] = []
     for _ in range(5):
         out = subprocess.run(  # noqa: S603 - our own interpreter and code
             [sys.executable, "-c", code], capture_output=True, text=True, check=True
@@ -142,15 +146,15 @@ def _writing(count: int) -> list[Figure]:
     with _home() as home, Memory("ada", home=home, encoder=encoder) as memory:
         alone, whole = [], []
         for turn in turns[: count // 3]:
-            alone.append(_seconds(lambda t=turn: encoder.encode([t.text])))
-            whole.append(_seconds(lambda t=turn: memory.remember(t)))
+            alone.append(_seconds(partial(encoder.encode, [turn.text])))
+            whole.append(_seconds(partial(memory.remember, turn)))
     ratio = statistics.median(whole) / statistics.median(alone)
     batches = []
     for seed in range(3):
         with _home() as home, Memory("bob", home=home, encoder=encoder) as memory:
-            texts = list(life(count, seed))
-            encoding = _seconds(lambda t=texts: encoder.encode([x.text for x in t]))
-            hearing = _seconds(lambda t=texts, m=memory: m.remember_many(t))
+            turns = list(life(count, seed))
+            encoding = _seconds(partial(encoder.encode, [t.text for t in turns]))
+            hearing = _seconds(partial(memory.remember_many, turns))
             batches.append(encoding / hearing)
     return [
         Figure("remember / encoding the text", ratio, "x", 1.3),
@@ -173,7 +177,7 @@ def _reading(small: int) -> list[Figure]:
     with _home() as home, Memory("ada", home=home, encoder=encoder) as memory:
         heard = life(small * 100)
         for size in (small, small * 10, small * 100):
-            _hear(memory, heard, size - (small * len(beyond) and max(beyond)))
+            _hear(memory, heard, size - max(beyond, default=0))
             beyond[size] = _recall_beyond_encoding(memory, encoder, cues)
             if size == small * 10:
                 bare = _bare_query(memory, encoder, cues)
@@ -204,7 +208,7 @@ def _hear(memory: Memory, heard: Iterator[Turn], count: int) -> None:
             batch = []
     if batch:
         memory.remember_many(batch)
-    with memory._open() as store:  # noqa: SLF001 - a sleep's last step alone
+    with memory._open() as store:
         store.flush()
 
 
@@ -215,8 +219,8 @@ def _recall_beyond_encoding(
         memory.recall(cue)
     took = []
     for cue in cues:
-        whole = _seconds(lambda c=cue: memory.recall(c))
-        took.append(whole - _seconds(lambda c=cue: encoder.encode([c])))
+        whole = _seconds(partial(memory.recall, cue))
+        took.append(whole - _seconds(partial(encoder.encode, [cue])))
     return statistics.median(took)
 
 
@@ -225,7 +229,7 @@ def _bare_query(memory: Memory, encoder: HashEncoder, cues: Sequence[str]) -> fl
     import chromadb  # noqa: PLC0415 - heavy
 
     k = memory.config.candidates
-    with memory._open() as store, _home() as folder:  # noqa: SLF001 - reads vectors
+    with memory._open() as store, _home() as folder:
         entries = store.listing(vectors=True)
         client = chromadb.PersistentClient(str(folder))
         collection = client.create_collection(
@@ -235,28 +239,21 @@ def _bare_query(memory: Memory, encoder: HashEncoder, cues: Sequence[str]) -> fl
             some = entries[n : n + 5000]
             collection.add(
                 ids=[str(e.seq) for e in some],
-                embeddings=[e.vector for e in some if e.vector is not None],
+                embeddings=np.stack([e.vector for e in some if e.vector is not None]),
             )
         vectors = encoder.encode(list(cues))
-        ask = collection.query
+        ask = partial(collection.query, n_results=k, include=["distances"])
         for vector in vectors[:5]:
-            ask(query_embeddings=[vector], n_results=k, include=["distances"])
+            ask(query_embeddings=[vector])
         return statistics.median(
-            _seconds(
-                lambda v=vector: ask(
-                    query_embeddings=[v], n_results=k, include=["distances"]
-                )
-            )
-            for vector in vectors
+            _seconds(partial(ask, query_embeddings=[vector])) for vector in vectors
         )
 
 
 def _encode_cue(cues: Sequence[str]) -> float:
     encoder = SentenceEncoder()
     encoder.encode(list(cues[:5]))
-    return statistics.median(
-        _seconds(lambda c=cue: encoder.encode([c])) for cue in cues
-    )
+    return statistics.median(_seconds(partial(encoder.encode, [cue])) for cue in cues)
 
 
 def _people(count: int) -> list[Figure]:

@@ -11,7 +11,7 @@ from psm_core.model.claims import claimed
 from psm_core.model.clauses import Clause, clauses
 from psm_core.model.emotion import emotional_weight
 from psm_core.model.interference import LASTING
-from psm_core.model.slots import Claim
+from psm_core.model.slots import HABITS, Claim
 from psm_core.model.wording import named, worded
 from psm_core.types import Entry, Kind, Pattern
 
@@ -156,10 +156,10 @@ def _sure(claim: Claim) -> float:
     if claim.slot.startswith("the "):
         return ATTRIBUTE
     if claim.slot.startswith(("do ", "can ")):
-        return HABIT
+        return HABIT if claim.slot.split()[-1] in HABITS else ELSE
     if claim.slot == "have":
         return ELSE if claim.items.isdisjoint(LASTING) else HABIT
-    return SURE[claim.slot]
+    return SURE.get(claim.slot, ATTRIBUTE)
 
 
 def _pattern(group: Sequence[_Span]) -> Pattern:

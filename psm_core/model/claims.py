@@ -12,6 +12,9 @@ from psm_core.model.slots import HABITS, Claim, claim
 from psm_core.model.states import present
 
 _RARE = lexicon.listed("rarely seldom hardly barely sometimes occasionally only almost")
+_LASTING = re.compile(
+    r"\bsince\b|\bfor (?:\w+ ){1,3}(?:years?|months?|weeks?|days?|ages|while)\b"
+)
 _HISTORY = re.compile(
     r"\b(?:years ago|decades ago|as a (?:kid|child|teenager|student|boy|girl)|back in"
     r"|when (?:i|he|she) was|growing up|in my (?:teens|twenties|thirties|youth))\b"
@@ -62,8 +65,7 @@ def _claimed(clause: Clause) -> list[Claim]:
         return present(clause)
     match clause.form:
         case "perfect" if not turns(clause.verb):
-            lasting = re.search(r"\b(?:since|for)\b", clause.rest)
-            return present(clause) if lasting else []
+            return present(clause) if _LASTING.search(clause.rest) else []
         case "past" | "perfect":
             long_past = _HISTORY.search(clause.text.casefold())
             return [] if long_past else turned(clause)

@@ -211,9 +211,15 @@ def _before_verb(tokens: list[str]) -> int | None:
     for at in range(start, min(len(tokens), 7)):
         if tokens[at] in ",;:!?()":
             return None
-        if _finite(tokens[at].lower()):
+        if _finite(tokens[at].lower()) or _agrees(tokens[at - 1], tokens[at]):
             return at
     return None
+
+
+def _agrees(noun: str, word: str) -> bool:
+    """Whether *word* is the plain form of a verb behind a plural: "my parents live"."""
+    plural = noun.lower() in ("children", "people") or noun.endswith("s")
+    return plural and "'" not in noun and verbs.base(word.lower()) == word.lower()
 
 
 def _finite(word: str) -> bool:

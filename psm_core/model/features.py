@@ -175,14 +175,11 @@ def _usual_for_facts(column: Column, pool: Sequence[Candidate]) -> Column:
 
 # ------------------------------------------------------------------------ the list
 
+_NEAR = (0.05, 0.15, 0.25)
+
 RECALL = (
-    Feature("cosine", "nearness of cue and memory", _cosine, (0.05, 0.15, 0.25)),
-    Feature(
-        "cosine_before",
-        "nearness of the cue and the turn before the memory",
-        _cosine_before,
-        (0.05, 0.15, 0.25),
-    ),
+    Feature("cosine", "nearness of cue and memory", _cosine, _NEAR),
+    Feature("cosine_before", "the same, the turn before", _cosine_before, _NEAR),
     Feature("bm25", "BM25 over the cue's whole rarity", _bm25, (0.0, 0.1, 0.2)),
     Feature(
         "bm25_window", "the same over the turns around", _bm25_window, (0.0, 0.1, 0.2)

@@ -141,7 +141,7 @@ def _doubtful(turn: Turn, kind: Kind) -> Verdict | None:
         return Verdict(Action.DEFER, 0.6, "the assistant's words, which mostly restate")
     if kind is Kind.QUESTION:
         return Verdict(Action.DEFER, 0.6, "a question; it may show an interest")
-    if kind is Kind.TALK and len(words.content(turn.text)) < ALONE_WORDS:
+    if kind is Kind.TALK and words.content_count(turn.text) < ALONE_WORDS:
         return Verdict(Action.DEFER, 0.5, "too little to be understood alone")
     return None
 

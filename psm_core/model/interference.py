@@ -20,8 +20,9 @@ INFERRED = 0.1
 """What it costs when one side wasn't said in so many words, no unit."""
 
 LASTING = lexicon.KIN | lexicon.listed(
-    "car bike bicycle motorbike motorcycle house garden job tattoo boat licence "
-    "license passport flat apartment business shop piano guitar violin asthma diabetes pet visa degree television"
+    "car bike bicycle motorbike motorcycle house flat apartment garden job business "
+    "shop tattoo boat licence license passport piano guitar violin asthma diabetes "
+    "pet visa degree television"
 )
 """Things whose having is worth comparing; time and colds come and go."""
 

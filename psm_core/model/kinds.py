@@ -109,7 +109,7 @@ def _told(sentence: str) -> Kind:
         return Kind.EVENT
     if _says_what_is(sentence):
         return Kind.EVENT if words.timed(sentence) else Kind.STATE
-    telling = len(words.content(sentence)) >= TELLING_WORDS
+    telling = words.content_count(sentence) >= TELLING_WORDS
     return Kind.EVENT if telling else Kind.TALK
 
 

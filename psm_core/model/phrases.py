@@ -22,6 +22,7 @@ _ARTICLES = lexicon.listed(
     "a an the my our any some no all more much many lots of his her their this that "
     "these those such both few little several own very really quite pretty so too"
 )
+_PLURALS = {"children": "child", "men": "man", "women": "woman", "feet": "foot"}
 _CONTRAST = re.compile(
     r"(?:,\s*|\s+)(?:(?:but |and )?(?:not|never|no)|instead of|rather than|over)\s+",
     re.IGNORECASE,
@@ -35,7 +36,7 @@ def stem(word: str) -> str:
     >>> stem("peanuts"), stem("berries"), stem("running"), stem("Paris")
     ('peanut', 'berry', 'run', 'paris')
     """
-    low = word.casefold().removesuffix("'s")
+    low = _PLURALS.get(word.casefold(), word.casefold().removesuffix("'s"))
     if low.endswith("ing") and (base := verbs.base(low)):
         return base
     if len(low) > 4 and low.endswith("ies"):

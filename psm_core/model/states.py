@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from psm_core.model import lexicon, phrases, words
 from psm_core.model.clauses import SELF, Clause
@@ -25,7 +26,7 @@ _TIMES = lexicon.listed(
     "living free money fun charity ages"
 )
 _TODAY = re.compile(
-    r"\b(?:today|tonight|tomorrow|right now|this (?:week|weekend|morning|evening|time))\b"
+    r"\b(?:today|tonight|tomorrow|right now|this (?:week|weekend|morning|time))\b"
 )
 _POINTS = re.compile(
     r"(?:it|this|that|these|those|them|him|her|you|me|us|one|some|any|something)\b",
@@ -40,25 +41,31 @@ _LIKED = re.compile(r"(?:into|fond of|(?:an? )?(?:big |huge )?fan of|keen on)\s+
 def present(clause: Clause) -> list[Claim]:
     """What a clause in the present claims to be so; often nothing."""
     verb, rest = clause.verb, clause.rest
-    if verb in ("live", "reside") or (verb == "be" and rest.startswith("based ")):
-        return residence(clause, "in|near|at") + _household(clause)
     if verb in LIKING or (verb == "stand" and clause.negated):
         return _liking(clause)
-    if verb == "prefer":
-        return contrasted(clause, "prefer", re.sub(r"\b(?:to|over)\b", ", not", rest))
-    known = {"work": work, "have": _having, "own": _having, "be": _being}
-    if verb in known:
-        return known[verb](clause)
-    if verb == "weigh" or (verb == "date" and clause.form == "going"):
-        return _measured(clause)
+    if verb == "date" and clause.form != "going":
+        return []
+    if verb in _SLOTS:
+        return _SLOTS[verb](clause)
     if verb in MOMENTARY - HABITS or _TODAY.search(rest.casefold()):
         return []
     return contrasted(clause, f"do {verb}", rest)
 
 
-def _measured(clause: Clause) -> list[Claim]:
-    if clause.verb == "date":
-        return [claim(clause, "status", frozenset({"dating"}))]
+def _living(clause: Clause) -> list[Claim]:
+    return residence(clause, "in|near|at") + _household(clause)
+
+
+def _preferring(clause: Clause) -> list[Claim]:
+    rest = re.sub(r"\b(?:to|over)\b", ", not", clause.rest)
+    return contrasted(clause, "prefer", rest)
+
+
+def _dating(clause: Clause) -> list[Claim]:
+    return [claim(clause, "status", frozenset({"dating"}))]
+
+
+def _weighing(clause: Clause) -> list[Claim]:
     numbers = frozenset(re.findall(r"\d+(?:[.,]\d+)*", clause.rest))
     return [claim(clause, "the weight", numbers)] if numbers else []
 
@@ -151,28 +158,32 @@ def _allergy(clause: Clause, text: str) -> list[Claim]:
 
 
 def _being(clause: Clause) -> list[Claim]:
-    return _attribute(clause) or _marked(clause) or _noun_or_adjective(clause)
+    if clause.rest.startswith("based "):
+        return residence(clause, "in|near|at")
+    found = _attribute(clause) or _aged(clause) or _marked(clause)
+    return found or _noun_or_adjective(clause)
 
 
 def _marked(clause: Clause) -> list[Claim]:
-    """What the first words behind "be" give away."""
-    bare = clause.rest.casefold()
-    if bare.startswith(("called ", "named ")) and clause.who != SELF:
-        return [
-            claim(clause, "the name", frozenset(phrases.head(bare.split(" ", 1)[1])))
-        ]
-    if bare.startswith("allergic to "):
-        return _allergy(clause, clause.rest[12:])
-    if age := _AGE.match(bare):
-        return [claim(clause, "age", frozenset({age[1]}))]
-    if bare.startswith(("retired", "unemployed")):
-        ended = frozenset({bare.split()[0]})
-        return [claim(clause, "occupation", ended, changed=True)]
-    if bare.startswith("from "):
-        return [claim(clause, "origin", frozenset(phrases.head(bare[5:])))]
-    if liked := _LIKED.match(bare):
+    """What the first word behind "be" gives away."""
+    first, _, behind = clause.rest.partition(" ")
+    if liked := _LIKED.match(clause.rest.casefold()):
         return contrasted(clause, "liking", clause.rest[liked.end() :])
+    match first.casefold().strip(","):
+        case "allergic" if behind.startswith("to "):
+            return _allergy(clause, behind[3:])
+        case "called" | "named" if clause.who != SELF:
+            return [claim(clause, "the name", frozenset(phrases.head(behind)))]
+        case "from":
+            return [claim(clause, "origin", frozenset(phrases.head(behind)))]
+        case "retired" | "unemployed" as ended:
+            return [claim(clause, "occupation", frozenset({ended}), changed=True)]
     return []
+
+
+def _aged(clause: Clause) -> list[Claim]:
+    age = _AGE.match(clause.rest.casefold())
+    return [claim(clause, "age", frozenset({age[1]}))] if age else []
 
 
 def _noun_or_adjective(clause: Clause) -> list[Claim]:
@@ -214,3 +225,16 @@ def _value(key: list[str], rest: str) -> frozenset[str]:
         return frozenset(numbers)
     value = phrases.head(re.sub(r"^(?:called|named|on|at|in)\s+", "", rest))
     return frozenset() if words.timed(rest) else frozenset(value)
+
+
+_SLOTS: dict[str, Callable[[Clause], list[Claim]]] = {
+    "live": _living,
+    "reside": _living,
+    "work": work,
+    "have": _having,
+    "own": _having,
+    "be": _being,
+    "prefer": _preferring,
+    "date": _dating,
+    "weigh": _weighing,
+}

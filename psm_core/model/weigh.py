@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -41,7 +42,10 @@ BEHIND = 0.5
 """Points by which a memory stays behind its successor, unless the past is asked for."""
 
 MIDDLE = 8.0
-"""Points at which a memory surfaces with half of its strength."""
+"""Points at which one memory of a full pool surfaces with half of its strength."""
+
+POOL = 60
+"""Candidates in a full pool.  In a smaller one nothing can stand out as far."""
 
 STEEPNESS = 0.5
 """How fast the score rises around `MIDDLE`, in logits a point."""
@@ -50,7 +54,11 @@ WORDS_SHARE = 0.5
 """What words covered in full add to the fit of a candidate, beside its cosine."""
 
 FIT_MIN = 0.33
-"""Best fit (cosine + half the share of words covered) below which nothing surfaces."""
+"""Best fit (cosine + half the share of words covered) below which nothing surfaces,
+in a full pool: the nearest of many strangers looks nearer than the nearest of few."""
+
+FIT_ALONE = 0.2
+"""The same where there is one memory; between them it rises with the pool's log."""
 
 FIT_SURE = 0.8
 """Best fit from which on scores aren't damped for doubt."""
@@ -78,7 +86,8 @@ def weigh(cue: Cue, candidates: Sequence[Candidate]) -> Weighting:
     points = features.astype(np.float64) @ weights  # (K,)
     if not asks_for_past(cue.text):
         points = _behind_successors(points, candidates)
-    scores = _certainty(candidates) / (1 + np.exp(STEEPNESS * (MIDDLE - points)))
+    middle = MIDDLE * _fullness(len(candidates))
+    scores = _certainty(candidates) / (1 + np.exp(STEEPNESS * (middle - points)))
     return Weighting(
         scores=scores.astype(np.float32),
         features=features,
@@ -103,4 +112,10 @@ def _behind_successors(points: Column, candidates: Sequence[Candidate]) -> Colum
 def _certainty(candidates: Sequence[Candidate]) -> float:
     """In [0, 1]: 0 where nothing fits, 1 where the best fits beyond doubt."""
     fit = max(c.cosine + WORDS_SHARE * c.covered for c in candidates)
-    return 0.0 if fit < FIT_MIN else min(fit / FIT_SURE, 1.0)
+    enough = FIT_ALONE + (FIT_MIN - FIT_ALONE) * _fullness(len(candidates))
+    return 0.0 if fit < enough else min(fit / FIT_SURE, 1.0)
+
+
+def _fullness(count: int) -> float:
+    """In [0, 1]: how far the best of so many strangers stands out, against `POOL`."""
+    return min(math.log(count) / math.log(POOL), 1.0)

@@ -55,7 +55,7 @@ _RELATIVE = words.any_of(
         rf"on (?:{'|'.join(lexicon.WEEKDAYS.split())})|at the moment|these days",
         rf"(?:{'|'.join(lexicon.WEEKDAYS.split())})",
         r"in (?:the )?(?:spring|summer|autumn|fall|winter)|at (?:easter|christmas)",
-        rf"in (?:{'|'.join(lexicon.MONTHS.split())})",
+        rf"(?:in|since|until|by) (?:{'|'.join(lexicon.MONTHS.split())})",
     ]
 )
 _EVERY = words.any_of([r"(?:every|each) \w+"])

@@ -14,6 +14,9 @@ CACHED = 4096
 TEXT_MAX = 20_000
 """Characters of a text that are analysed; rules learn nothing from the rest."""
 
+CHARACTERS_A_WORD = 2
+"""Characters that make a word in Chinese, Japanese and Thai, about."""
+
 _STRAIGHT = str.maketrans("\u2018\u2019\u201c\u201d", "''\"\"")
 
 
@@ -23,11 +26,12 @@ def any_of(patterns: Iterable[str]) -> re.Pattern[str]:
 
 
 _WORD = re.compile(r"[^\W_]+(?:['\-][^\W_]+)*")
-_END = re.compile(r"[.!?\u2026]+[\"')\]]*(?=\s|$)|\n+")
+_END = re.compile(r"[.!?\u2026]+[\"')\]]*(?=\s|$)|\u3002|\n+")
 _ABBREVIATION = re.compile(
     r"(?:^|[\s(])(?:[A-HJ-Z]|dr|mr|mrs|ms|prof|st|no|vs|etc|approx|e\.g|i\.e)\.$",
     re.IGNORECASE,
 )
+_UNSPACED = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff]")
 _FIRST = any_of([r"i|i'm|im|i've|ive|i'd|i'll|me|my|mine|myself|we|we're|we've|us|our"])
 _SECOND = any_of([r"you|your|you're|you've|you'll|you'd|yours|yourself|u|ya|y'all"])
 _HEDGE = any_of(lexicon.HEDGES)
@@ -53,14 +57,14 @@ _TIME = any_of(
 )
 _ASKS = re.compile(
     r"^(?:(?:and|so|but|ok|okay|oh|well|hey|wow|cool|nice|great)[,!.]? )*"
-    r"(?:who|what|when|where|which|why|how|whose|do|does|did|are|is|was|were|can"
-    r"|could|will|would|should|have|has|had|any|got)(?:'s|'re|n't)? "
+    r"(?!what an? )(?:who|what|when|where|which|why|how|whose|do|does|did|are|is|was"
+    r"|were|can|could|will|would|should|have|has|had|any|got)(?:'s|'re|n't)? "
     r"(?:you|your|he|she|they|it|we|i|the|that|this|there|a|an|is|are|was|were|do"
     r"|does|did|kind|many|much|long|about|made|inspired|got|else|plans|tips|ideas)\b",
     re.IGNORECASE,
 )
 _PASTED = re.compile(
-    r"(?:^|\n)\s*(?:>|dear \w+|from: |subject: |```|\{\")"
+    r"(?:^|\n)\s*(?:>|dear [^\n,]{1,40},?[ ]*\n|from: |subject: |```|\{\")"
     r"|\n\s*(?:with )?(?:kind|best|warm)? ?regards|\n\s*(?:yours )?sincerely"
     r"|\bforwarded message\b|\"[^\"]{60,}\"",
     re.IGNORECASE,
@@ -89,6 +93,12 @@ def content(text: str) -> list[str]:
     """Those words of *text* that carry content, in lower case, endings kept."""
     kept = (w for w in words(text) if w not in lexicon.FUNCTION_WORDS)
     return [w.removesuffix("'s") for w in kept]
+
+
+def content_count(text: str) -> int:
+    """How many content words *text* has; scripts without spaces count by characters."""
+    unspaced = len(_UNSPACED.findall(plain(text))) // CHARACTERS_A_WORD
+    return len(content(text)) + unspaced
 
 
 @functools.lru_cache(maxsize=CACHED)

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import shutil
+import sys
 import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -29,8 +30,12 @@ PROBE = 32
 _COSINE = {"hnsw": {"space": "cosine"}}
 
 
-class IndexFault(Exception):  # noqa: N818  # internal: never leaves the store
-    """Chroma can't be used as it is; the ledger has all that it held."""
+class IndexFault(Exception):  # noqa: N818  # never leaves the store
+    """What Chroma has can't be used; the ledger has all that it held."""
+
+
+class NoIndexError(Exception):
+    """Chroma can't be used by this process, whatever it has; never leaves the store."""
 
 
 class Index:
@@ -46,13 +51,11 @@ class Index:
 
     Raises:
         IndexFault: What is there can't be opened, or doesn't answer.
-        ImportError: Chroma isn't installed.
+        NoIndexError: Chroma can't be used by this process.
     """
 
     def __init__(self, folder: Path, width: int) -> None:
-        # Takes two seconds, and many people never have enough to need it.
-        import chromadb  # noqa: PLC0415
-
+        chromadb = _chroma()
         self._folder = folder
         self._collections: dict[Tier, Any] = {}
         self._client: Any = None
@@ -63,12 +66,14 @@ class Index:
                 raise IndexFault("the last opening didn't come to its end")
             mark.touch(mode=0o600)
             try:
-                self._client = chromadb.PersistentClient(_spelling.of(folder), _settings())
+                path = _process.spelled(folder)
+                _process.opened = True
+                self._client = chromadb.PersistentClient(path, _settings())
                 self._find_collections()
                 self._probe(width)
-            except Exception:
+            except BaseException:
                 self.close()
-                _spelling.change()
+                _process.failed()
                 raise
             mark.unlink()
         self._tighten()
@@ -167,26 +172,49 @@ def wipe(folder: Path) -> None:
         shutil.rmtree(folder)
 
 
-class _Spelling:
-    """How paths are written for Chroma, which shares what is open by their spelling.
-
-    What couldn't be opened stays with it as it is, and so does what a forked parent
-    had open, whose threads aren't in the child.  Another spelling of the same path
-    finds neither.
-    """
+class _Process:
+    """What this process has gone through with Chroma."""
 
     def __init__(self) -> None:
-        self._dots = 0
+        self.opened = self.orphaned = False
+        self._failures = 0
 
-    def change(self) -> None:
-        self._dots += 1
+    def forked(self) -> None:
+        """Called in a child; Chroma's threads stayed with the parent."""
+        self.orphaned |= self.opened or _opened_by_others()
 
-    def of(self, folder: Path) -> str:
-        return str(folder) + "/." * self._dots
+    def failed(self) -> None:
+        """Called when an opening failed."""
+        self._failures += 1
+
+    def spelled(self, folder: Path) -> str:
+        """The path of *folder*, as Chroma hasn't seen it in a failed opening.
+
+        It shares what is open by the spelling of the path, what is broken too.
+        """
+        return str(folder) + "/." * self._failures
 
 
-_spelling = _Spelling()
-os.register_at_fork(after_in_child=_spelling.change)
+_process = _Process()
+os.register_at_fork(after_in_child=_process.forked)
+
+
+def _opened_by_others() -> bool:
+    """Whether some other part of this program has Chroma open."""
+    module = sys.modules.get("chromadb.api.shared_system_client")
+    shared = getattr(module, "SharedSystemClient", None)
+    return bool(getattr(shared, "_identifier_to_system", None))
+
+
+def _chroma() -> Any:
+    if _process.orphaned:
+        raise NoIndexError("a forked child can't go on with its parent's Chroma")
+    try:
+        # Takes two seconds, and many people never have enough to need it.
+        import chromadb  # noqa: PLC0415
+    except ImportError as fault:
+        raise NoIndexError(f"chromadb can't be imported ({fault.name})") from fault
+    return chromadb
 
 
 def _settings() -> Any:
@@ -206,7 +234,7 @@ def _foreign() -> Iterator[None]:
     """Whatever goes wrong in Chroma is one thing to us: an index to make anew."""
     try:
         yield
-    except (IndexFault, ImportError):
+    except IndexFault:
         raise
     # Its errors have no common base, and come from three languages.
     except Exception as fault:

@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 
 from psm_core.config import Config
 from psm_core.store import archive, exact
-from psm_core.store.index import Index, IndexFault, wipe
+from psm_core.store.index import Index, IndexFault, NoIndexError, wipe
 from psm_core.store.ledger import Ledger
 from psm_core.store.rows import LIVE, STORED
 from psm_core.store.tables import WAITING
@@ -48,6 +48,7 @@ class Indexing(Ledger):
         self._index: Index | None = None
         self._failed = ""
         self._doubted = False
+        self._absent = False
         self._asked = float("-inf")
         # Not of a thread: whoever closes the shard lets go of what another took.
         self._hold = FileLock(
@@ -181,8 +182,27 @@ class Indexing(Ledger):
         if self._index is not None:
             return True
         self._asked = time.monotonic()
-        if not renew and (self._failed or not self.meta("index")):
+        stays_shut = self._absent or not (renew or self._may_be_sound())
+        if stays_shut or not self._locked():
             return False
+        try:
+            self._index = self._opened(renew=renew)
+        except IndexFault as fault:
+            logger.warning("the index can't be made (%s)", fault)
+        except NoIndexError as fault:
+            logger.warning("all is searched in the ledger: %s", fault)
+            self._absent = True
+        finally:
+            if self._index is None:
+                self._hold.release()
+        self._clear_rows()
+        return self._index is not None
+
+    def _may_be_sound(self) -> bool:
+        return not self._failed and self.meta("index") is not None
+
+    def _locked(self) -> bool:
+        """Take the index's lock, without waiting for it."""
         try:
             self._hold.acquire()
         except Timeout:
@@ -190,15 +210,7 @@ class Indexing(Ledger):
         except OSError as fault:
             logger.warning("the index can't be locked (%s)", type(fault).__name__)
             return False
-        try:
-            self._index = self._opened(renew=renew)
-        except (IndexFault, ImportError) as fault:
-            logger.warning("the index can't be used (%s)", type(fault).__name__)
-        finally:
-            if self._index is None:
-                self._hold.release()
-        self._clear_rows()
-        return self._index is not None
+        return True
 
     def _opened(self, *, renew: bool) -> Index | None:
         folder = self.folder / "chroma"

@@ -11,7 +11,7 @@ from filelock import Timeout
 
 from psm_core.errors import StoreCorruptError, StoreError
 from psm_core.store import rows, words
-from psm_core.store.index import Index, IndexFault
+from psm_core.store.index import Index, IndexFault, NoIndexError
 from psm_core.store.searching import Searching
 from psm_core.types import Fault
 
@@ -145,7 +145,7 @@ class Keeping(Searching):
                 return []
             try:
                 index = Index(self.folder / "chroma", self.width)
-            except (IndexFault, ImportError) as fault:
+            except (IndexFault, NoIndexError) as fault:
                 return [_mendable(f"it can't be opened ({fault})")]
             else:
                 try:

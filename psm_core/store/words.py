@@ -149,7 +149,7 @@ def _joined(
         length=length[which],
         session=session[which],
         place=place[which],
-        count=count,
+        memories=count,
         words=words / count if count else 0.0,
     )
 

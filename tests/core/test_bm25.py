@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from psm_core.acts.bm25 import K1, B, by_session, lexical, spot
 from psm_core.protocols import Postings, SessionSize
 
@@ -93,9 +94,7 @@ def test_a_word_that_nobody_said_still_counts_for_coverage():
 
     assert found.idf["x"] > found.idf["a"] > 0
     _, (covered,) = found.turn.at([1])
-    assert covered == pytest.approx(
-        found.idf["a"] / (found.idf["a"] + found.idf["x"])
-    )
+    assert covered == pytest.approx(found.idf["a"] / (found.idf["a"] + found.idf["x"]))
 
 
 def test_nothing_found_is_nothing():

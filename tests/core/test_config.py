@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from psm_core import Config
 from psm_core.errors import ConfigError
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from psm_core.acts.context import NOTICE, Context, count_tokens, unfenced
 from psm_core.types import Entry, Kind, Tier, Trace
 

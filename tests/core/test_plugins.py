@@ -3,6 +3,7 @@
 import logging
 
 import pytest
+
 from psm_core import Turn, hookimpl
 from psm_core.errors import MissingExtraError, PluginError
 from psm_core.plugins import REDACTED, Plugins

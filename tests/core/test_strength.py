@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from psm_core.strength import (
     HALF_LIFE_MAX,
     HALF_LIFE_MIN,
@@ -27,7 +28,9 @@ traces = st.builds(
 )
 
 
-@pytest.mark.parametrize(("days", "expected"), [(0, 0.8), (7, 0.4), (14, 0.2), (-3, 0.8)])
+@pytest.mark.parametrize(
+    ("days", "expected"), [(0, 0.8), (7, 0.4), (14, 0.2), (-3, 0.8)]
+)
 def test_strength_halves_every_half_life(days, expected):
     """A memory of half-life 7 d keeps 1/2 after 7 d, 1/4 after 14; the past is no gain."""
     trace = Trace(strength=0.8, half_life=7 * DAY, anchored_at=T0)

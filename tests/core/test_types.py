@@ -3,13 +3,16 @@
 from datetime import datetime
 
 import pytest
+
 from psm_core import Feedback, PSMError, Turn
 from psm_core.errors import (
     FeedbackError,
-    PSMError as Base,
     StoreFullError,
     TurnError,
     UnknownMemoryError,
+)
+from psm_core.errors import (
+    PSMError as Base,
 )
 from psm_core.types import TURN_CHARS_MAX, Outcome
 
@@ -43,7 +46,7 @@ def test_an_unknown_role_is_refused_with_the_known_ones():
 def test_a_naive_time_is_refused():
     """A time without a zone would be a guess."""
     with pytest.raises(TurnError, match="naive.*give it a timezone"):
-        Turn("hi", at=datetime(2026, 3, 1))
+        Turn("hi", at=datetime(2026, 3, 1))  # noqa: DTZ001 - that is the fault
 
 
 def test_one_memory_has_one_outcome():

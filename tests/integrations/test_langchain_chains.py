@@ -29,9 +29,9 @@ from langchain_core.prompts import (
 )
 from langchain_core.retrievers import BaseRetriever
 from langchain_core.tools import tool
-from psm_langchain import PSMMemory
 
 from psm_core import Memory, Turn
+from psm_langchain import PSMMemory
 
 LYON = "I moved to Lyon last week."
 WHERE = "Where did I move to?"

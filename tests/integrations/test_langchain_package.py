@@ -10,9 +10,8 @@ import pytest
 
 pytest.importorskip("langchain_classic")
 
-from psm_langchain import PSMMemory, _plugin
-
 from psm_core.plugins import Plugins
+from psm_langchain import PSMMemory, _plugin
 
 ROOT = Path(__file__).parents[2]
 

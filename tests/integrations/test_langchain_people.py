@@ -12,10 +12,10 @@ import pytest
 pytest.importorskip("langchain_classic")
 
 from langchain_core.load import dumpd
-from psm_langchain import PSMMemory
 
 from psm_core import Memory, PSMError, Turn
 from psm_core.errors import ClosedError, UserError
+from psm_langchain import PSMMemory
 
 LYON = "I moved to Lyon last week."
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
+
 from psm_core.config import Config
 from psm_core.store.home import Home
 from psm_core.types import Entry, Kind, Tier, Trace

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from psm_core.errors import StoreError, UnknownMemoryError
 from psm_core.types import Change, Kind, Tier, Trace
 
@@ -20,16 +21,31 @@ def test_a_change_sets_its_fields_and_is_noted(shard, make):
     trace = Trace(0.25, timedelta(days=1), LATER, 0.1)
 
     shard.change(
-        "t1", LATER, "weakened", "it was ignored", trace=trace, used=3, pinned=True,
-        valid_until=LATER, superseded_by="t9", kind=Kind.STATE, sources=("t1", "t2"),
+        "t1",
+        LATER,
+        "weakened",
+        "it was ignored",
+        trace=trace,
+        used=3,
+        pinned=True,
+        valid_until=LATER,
+        superseded_by="t9",
+        kind=Kind.STATE,
+        sources=("t1", "t2"),
     )
     shard.change("t1", LATER, "looked at", "to see")
 
     assert same(
         shard.find("t1"),
         replace(
-            before, trace=trace, used=3, pinned=True, valid_until=LATER,
-            superseded_by="t9", kind=Kind.STATE, sources=("t1", "t2"),
+            before,
+            trace=trace,
+            used=3,
+            pinned=True,
+            valid_until=LATER,
+            superseded_by="t9",
+            kind=Kind.STATE,
+            sources=("t1", "t2"),
         ),
     )
     assert shard.history("t1") == [
@@ -55,7 +71,9 @@ def test_a_change_of_nobody_or_nothing_is_refused(shard, make):
     assert shard.history("t1") == []
 
 
-def test_an_archived_memory_is_out_of_words_and_vectors_until_it_comes_back(shard, make):
+def test_an_archived_memory_is_out_of_words_and_vectors_until_it_comes_back(
+    shard, make
+):
     """Not found by word or meaning, whole in the archive, and found again afterwards."""
     entries = shard.add([make("I like basalt."), make("I like granite.")])
     cue = entries[0].vector
@@ -64,7 +82,7 @@ def test_an_archived_memory_is_out_of_words_and_vectors_until_it_comes_back(shar
 
     assert shard.counts() == {Tier.EPISODIC: 1, Tier.SEMANTIC: 0, Tier.ARCHIVAL: 1}
     assert shard.postings(["basalt"], 10).df.tolist() == [0]
-    assert shard.postings(["like"], 10).count == 1
+    assert shard.postings(["like"], 10).memories == 1
     assert [seq for seq, _ in shard.nearest(cue, 9)] == [2]
     assert [seq for seq, _ in shard.nearest(cue, 9, [Tier.ARCHIVAL])] == [1]
     assert shard.find("t1").text == "I like basalt."
@@ -178,8 +196,11 @@ def test_whatever_happens_the_store_is_what_a_dict_would_be(home, make, steps):
             shard.forget(entry.id, T0)
         model = {}
         for act, *rest in steps:
-            chosen = list(model)[rest[0] % len(model)] if model and act in {
-                "tier", "text", "used", "forget"} else None
+            chosen = (
+                list(model)[rest[0] % len(model)]
+                if model and act in {"tier", "text", "used", "forget"}
+                else None
+            )
             if act == "add":
                 # Sources of its own, so that no forgetting reaches further.
                 entry = make(rest[0], tier=rest[1])

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+
 from psm_core.errors import UnknownMemoryError
 from psm_core.types import Conflict, ConflictKind
 

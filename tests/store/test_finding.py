@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from psm_core.errors import EncoderMismatchError, UnknownMemoryError
 from psm_core.store import exact
 from psm_core.store.exact import Rows, best
@@ -102,7 +103,9 @@ def test_what_is_beyond_the_memory_bound_is_found_too(home, make, monkeypatch):
 def test_of_equal_cosines_the_older_memory_wins(cosines, k):
     """The best k are those of a full sort, ties by number."""
     seqs = np.arange(1, len(cosines) + 1)
-    pairs = sorted(zip(seqs.tolist(), cosines, strict=True), key=lambda p: (-p[1], p[0]))
+    pairs = sorted(
+        zip(seqs.tolist(), cosines, strict=True), key=lambda p: (-p[1], p[0])
+    )
 
     assert best(seqs, np.array(cosines, np.float32), k) == pairs[:k]
 
@@ -192,7 +195,12 @@ def test_postings_say_where_each_word_stands(shard, make):
     assert found.terms == ("basalt", "granit", "nothing")
     assert found.df.tolist() == [2, 2, 0]
     rows = zip(
-        found.term, found.seq, found.frequency, found.length, found.session, found.place,
+        found.term,
+        found.seq,
+        found.frequency,
+        found.length,
+        found.session,
+        found.place,
         strict=True,
     )
     assert sorted(tuple(map(int, row)) for row in rows) == [
@@ -201,7 +209,7 @@ def test_postings_say_where_each_word_stands(shard, make):
         (1, 2, 1, 6, 1, 1),
         (1, 3, 2, 6, 2, 0),
     ]
-    assert (found.count, found.words) == (3, 5.0)
+    assert (found.memories, found.words) == (3, 5.0)
 
 
 def test_the_rarest_words_are_read_first_and_the_commonest_not_at_all(shard, make):
@@ -229,6 +237,6 @@ def test_postings_of_an_empty_store_are_empty(shard):
     """No words, no rows, no division by nought."""
     found = shard.postings(["basalt"], 10)
 
-    assert (found.count, found.words, found.df.tolist()) == (0, 0.0, [0])
+    assert (found.memories, found.words, found.df.tolist()) == (0, 0.0, [0])
     assert len(found.seq) == len(found.session) == len(found.length) == 0
     assert shard.postings([], 10).terms == ()

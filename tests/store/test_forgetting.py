@@ -5,6 +5,7 @@ import sqlite3
 
 import numpy as np
 import pytest
+
 from psm_core.errors import ClosedError, UnknownMemoryError
 from psm_core.protocols import Shown
 from psm_core.strength import REWARD

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from psm_core.errors import EncoderError, EncoderMismatchError, StoreError, TurnError
 from psm_core.protocols import Place, SessionSize
 from psm_core.types import Kind, Tier, Trace
@@ -100,7 +101,9 @@ def test_known_names_those_that_are_there_in_any_tier(shard, make):
 @pytest.mark.parametrize("tier", [Tier.SENSORY, Tier.WORKING])
 def test_a_tier_that_lives_in_the_process_is_refused(shard, make, tier):
     """A ledger holds three tiers, and says which."""
-    with pytest.raises(StoreError, match="t1 is of tier .*; a store holds episodic, sem"):
+    with pytest.raises(
+        StoreError, match="t1 is of tier .*; a store holds episodic, sem"
+    ):
         shard.add([make(tier=tier)])
 
 
@@ -144,7 +147,9 @@ def test_said_before_knows_words_apart_from_case_and_space(shard, make):
 
 def test_each_memory_has_its_place_in_its_session(shard, make):
     """Places count on over several calls, archived turns take theirs, facts stand alone."""
-    shard.add([make("one two"), make("hm", tier=Tier.ARCHIVAL), make("x", session="s2")])
+    shard.add(
+        [make("one two"), make("hm", tier=Tier.ARCHIVAL), make("x", session="s2")]
+    )
     shard.add([make("Ada likes tea.", tier=Tier.SEMANTIC), make("three")])
 
     places = shard.places([1, 2, 3, 4, 5, 99])

@@ -1,0 +1,1 @@
+"""A life of ten sessions that ships with the package, and how to play it."""
