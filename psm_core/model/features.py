@@ -81,6 +81,10 @@ def _cosine_before(cue: Cue, pool: Sequence[Candidate]) -> Column:
     return _each(lambda c: c.cosine_before, pool)
 
 
+def _cosine_after(cue: Cue, pool: Sequence[Candidate]) -> Column:
+    return _each(lambda c: c.cosine_after, pool)
+
+
 def _rarity(cue: Cue) -> float:
     return sum(cue.terms.values()) or 1.0
 
@@ -149,12 +153,21 @@ def _corrected(cue: Cue, pool: Sequence[Candidate]) -> Column:
 def _lapsed(cue: Cue, pool: Sequence[Candidate]) -> Column:
     if words.asks_for_past(cue.text):
         return np.zeros(len(pool))
+    return _over(cue, pool)
 
-    def lapsed(candidate: Candidate) -> bool:
+
+def _former(cue: Cue, pool: Sequence[Candidate]) -> Column:
+    if not words.asks_for_former(cue.text):
+        return np.zeros(len(pool))
+    return _over(cue, pool)
+
+
+def _over(cue: Cue, pool: Sequence[Candidate]) -> Column:
+    def over(candidate: Candidate) -> bool:
         until = candidate.entry.valid_until
         return until is not None and until <= cue.at
 
-    return _each(lapsed, pool)
+    return _each(over, pool)
 
 
 def _recent(cue: Cue, pool: Sequence[Candidate]) -> Column:
@@ -180,6 +193,7 @@ _NEAR = (0.05, 0.15, 0.25)
 RECALL = (
     Feature("cosine", "nearness of cue and memory", _cosine, _NEAR),
     Feature("cosine_before", "the same, the turn before", _cosine_before, _NEAR),
+    Feature("cosine_after", "the same, the turn after", _cosine_after, _NEAR),
     Feature("bm25", "BM25 over the cue's whole rarity", _bm25, (0.0, 0.1, 0.2)),
     Feature(
         "bm25_window", "the same over the turns around", _bm25_window, (0.0, 0.1, 0.2)
@@ -199,6 +213,7 @@ RECALL = (
     Feature("pinned", "1 where a person pinned it", _pinned),
     Feature("corrected", "times it was corrected, at most 3", _corrected),
     Feature("lapsed", "1 where it holds no longer and the past isn't asked", _lapsed),
+    Feature("former", "1 where it holds no longer and that is asked for", _former),
     Feature("recent", "rank in time in [0, 1], where the present is asked", _recent),
 )
 """The columns of `Weighting.features`, in order."""

@@ -168,11 +168,14 @@ CORRECTIONS = (
 )
 """Markers that a turn takes back what was said before."""
 
-PAST_CUES = (
-    r"before|previous(?:ly)?|former(?:ly)?|used to|earlier|originally|back then",
-    r"in the past|once|at first|initially|old|was|were|did|changed?|history|ever",
+FORMER_CUES = (
+    r"before|previous(?:ly)?|former(?:ly)?|used to|earlier|originally|back then|old",
+    r"in the past|at first|initially",
 )
-"""Markers that a question asks for what no longer holds."""
+"""Markers that a question asks for what holds no longer."""
+
+PAST_CUES = (*FORMER_CUES, r"once|was|were|did|changed?|history|ever")
+"""Markers that a question may ask for what holds no longer."""
 
 MONTHS = (
     "january february march april may june july august september october november "

@@ -33,7 +33,8 @@ WEIGHTS = {
     "pinned": 1.0,  # a person said that it matters
     "corrected": -1.0,  # it was wrong before
     "lapsed": -2.0,  # it holds no longer
-    "recent": 1.0,  # "now" asks for the latest
+    "former": 2.0,  # "before" asks for just that
+    "recent": 2.0,  # "now" asks for the latest
 }
 """Points for each unit of a feature; those not named weigh nothing.  Set by hand and
 rounded, on five conversations whose questions were never learned from."""

@@ -39,6 +39,7 @@ _NEGATION = any_of(lexicon.NEGATIONS)
 _CHANGE = any_of(lexicon.CHANGES)
 _CORRECTION = re.compile("|".join(lexicon.CORRECTIONS), re.IGNORECASE)
 _DENIAL = re.compile("|".join(lexicon.DENIALS), re.IGNORECASE)
+_FORMER_CUE = any_of(lexicon.FORMER_CUES)
 _PAST_CUE = any_of(lexicon.PAST_CUES)
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
 _CALENDAR = frozenset(f"{lexicon.MONTHS} {lexicon.WEEKDAYS}".split())
@@ -166,8 +167,13 @@ def asks(sentence: str) -> bool:
     return whole.endswith("?") or _ASKS.match(whole) is not None
 
 
+def asks_for_former(cue: str) -> bool:
+    """Whether a question asks for what holds no longer."""
+    return _FORMER_CUE.search(plain(cue)) is not None
+
+
 def asks_for_past(cue: str) -> bool:
-    """Whether a question is about what no longer holds."""
+    """Whether a question may be about what holds no longer."""
     return _PAST_CUE.search(plain(cue)) is not None
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+import time
 from pathlib import Path
 
 from psm_core.store.faults import translated, unreachable
 
 _PRAGMAS = (
-    "journal_mode = WAL",
     "synchronous = NORMAL",
     "secure_delete = ON",
     "foreign_keys = ON",
@@ -47,12 +47,29 @@ def connect(path: Path, whose: str, busy_seconds: float) -> sqlite3.Connection:
     except sqlite3.Error as fault:
         raise translated(fault, whose) from fault
     try:
+        _begin_log(driver, busy_seconds)
         for pragma in _PRAGMAS:
             driver.execute(f"PRAGMA {pragma}")
     except sqlite3.Error as fault:
         driver.close()
         raise translated(fault, whose) from fault
     return driver
+
+
+def _begin_log(driver: sqlite3.Connection, busy_seconds: float) -> None:
+    """Use a write-ahead log, even while another process makes the same new ledger."""
+    deadline = time.monotonic() + busy_seconds
+    while True:
+        try:
+            driver.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as fault:
+            # SQLite doesn't wait for this by itself.
+            busy = fault.sqlite_errorname.startswith("SQLITE_BUSY")
+            if not busy or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def inode(path: Path) -> tuple[int, int] | None:

@@ -7,6 +7,7 @@ import hashlib
 import logging
 import sqlite3
 import tempfile
+import time
 import unicodedata
 from collections.abc import Iterator
 from datetime import datetime
@@ -23,10 +24,13 @@ from psm_core.store import parcel, schema
 from psm_core.store.faults import unreachable
 from psm_core.store.ledger import FILE
 from psm_core.store.pool import POOL
-from psm_core.store.shard import GONE, Shard, remove
+from psm_core.store.shard import GONE, Shard, contents, remove
 from psm_core.types import Erasure
 
 logger = logging.getLogger(__name__)
+
+ERASING_SECONDS, ERASING_TRIES = 1.0, 20
+"""How long an opening waits for an erasure to end, and how often it looks."""
 
 USER_CHARS_MAX = 1000
 """Longest user id, in characters."""
@@ -86,15 +90,9 @@ class Home:
             StoreCorruptError: It is damaged.
             StoreError: It can't be read or written.
         """
-        folder, name = self.folder(user), _proper(user)
-        slot, shard = POOL.take(
-            folder, lambda: self._opened(folder, name), self._config.open_people
-        )
-        try:
+        with self._taken(user) as shard:
             shard.bind(self._encoder, self._width)
             yield shard
-        finally:
-            POOL.give(slot)
 
     def people(self) -> list[str]:
         """The true names of all who have a ledger here, sorted.
@@ -131,15 +129,13 @@ class Home:
             at: When, for the proof.
         """
         try:
-            with self.open(user) as shard:
+            with self._taken(user) as shard:
                 return shard.erase(at)
-        except (StoreError, EncoderMismatchError) as fault:
+        except StoreError as fault:
             logger.warning("erasing files alone (%s)", type(fault).__name__)
         folder = self.folder(user)
-        files = sorted(p for p in folder.rglob("*") if p.is_file())
-        size = sum(p.stat().st_size for p in files)
-        names = tuple(str(p.relative_to(folder)) for p in files)
-        return Erasure(_proper(user), at, 0, names, size, remove(folder))
+        files, size = contents(folder)
+        return Erasure(_proper(user), at, 0, files, size, remove(folder))
 
     def import_person(
         self, path: Path, user: str | None = None, *, replace: bool = False
@@ -176,17 +172,34 @@ class Home:
             self._move_in(incoming, name)
         return name
 
-    def _opened(self, folder: Path, user: str) -> Shard:
-        with _reaching(f"opening the folder of {user}"):
-            _make(folder.parent)
-            _make(folder)
+    @contextlib.contextmanager
+    def _taken(self, user: str) -> Iterator[Shard]:
+        folder, name = self.folder(user), _proper(user)
+        slot, shard = POOL.take(
+            folder, lambda: self._opened(folder, name), self._config.open_people
+        )
         try:
-            return self._shard(folder, user)
-        except ClosedError:
-            # Whoever erased it was cut off before the files were gone.
-            remove(folder)
-            _make(folder)
-            return self._shard(folder, user)
+            yield shard
+        finally:
+            POOL.give(slot)
+
+    def _opened(self, folder: Path, user: str) -> Shard:
+        for _ in range(ERASING_TRIES):
+            with _reaching(f"opening the folder of {user}"):
+                _make(folder.parent)
+                _make(folder)
+            try:
+                return self._shard(folder, user)
+            except ClosedError:
+                # Somebody is erasing it just now; the files go next.
+                time.sleep(ERASING_SECONDS / ERASING_TRIES)
+            except StoreError:
+                if folder.exists():
+                    raise
+        # Whoever erased it was cut off before the files were gone.
+        remove(folder)
+        _make(folder)
+        return self._shard(folder, user)
 
     def _shard(self, folder: Path, user: str) -> Shard:
         return Shard(folder, user, self._encoder, self._width, self._config)
@@ -223,20 +236,35 @@ class Home:
         _make(folder.parent)
         old = folder.with_name(f"{folder.name}{GONE}old")
         remove(old)
-        if folder.exists():
-            folder.rename(old)
-        try:
-            incoming.rename(folder)
-        except OSError:
-            if old.exists():
-                old.rename(folder)
-            raise
-        if (old / FILE).exists():
-            with contextlib.suppress(StoreError, ClosedError):
-                before = self._shard(old, user)
-                before.empty()
-                before.close()
+        # Who writes into the old ledger waits until it says that it is replaced.
+        with self._emptied(folder, user):
+            if folder.exists():
+                folder.rename(old)
+            try:
+                incoming.rename(folder)
+            except OSError:
+                if old.exists():
+                    old.rename(folder)
+                raise
         remove(old)
+
+    @contextlib.contextmanager
+    def _emptied(self, folder: Path, user: str) -> Iterator[None]:
+        """Delete the rows of a ledger that is there, unless the block fails."""
+        try:
+            before = self._shard(folder, user) if (folder / FILE).exists() else None
+        except (StoreError, ClosedError):
+            # It can't be opened, which may be why it is being replaced.
+            before = None
+        if before is None:
+            yield
+            return
+        try:
+            with before.transaction():
+                before.delete_all()
+                yield
+        finally:
+            before.close()
 
 
 def _proper(user: str) -> str:

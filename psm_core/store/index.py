@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import logging
 import os
 import shutil
@@ -69,6 +70,7 @@ class Index:
                 path = _process.spelled(folder)
                 _process.opened = True
                 self._client = chromadb.PersistentClient(path, _settings())
+                _process.clients.append(self._client)
                 self._find_collections()
                 self._probe(width)
             except BaseException:
@@ -98,8 +100,8 @@ class Index:
             found = self._collections.get(tier)
             return 0 if found is None else int(found.count())
 
-    def propose(self, tier: Tier, vector: Vector, most: int) -> list[int]:
-        """Numbers of the *most* memories that may be nearest, best first."""
+    def propose(self, tier: Tier, vector: Vector, most: int) -> list[tuple[int, float]]:
+        """The *most* memories that may be nearest: (seq, cosine), best first."""
         collection = self._collections.get(tier)
         if collection is None:
             return []
@@ -107,7 +109,8 @@ class Index:
             found = collection.query(
                 query_embeddings=[vector], n_results=most, include=["distances"]
             )
-            return [int(name) for name in found["ids"][0]]
+            names, distances = found["ids"][0], found["distances"][0]
+            return [(int(n), 1.0 - d) for n, d in zip(names, distances, strict=True)]
 
     def put(self, tier: Tier, seqs: Sequence[int], rows: Matrix) -> None:
         """Take in vectors, or put them in the place of those with these numbers."""
@@ -135,6 +138,7 @@ class Index:
         if self._client is not None:
             with contextlib.suppress(IndexFault), _foreign():
                 self._client.close()
+            _process.clients.remove(self._client)
         self._client = None
         self._collections = {}
 
@@ -177,11 +181,15 @@ class _Process:
 
     def __init__(self) -> None:
         self.opened = self.orphaned = False
+        self.clients: list[Any] = []
         self._failures = 0
 
     def forked(self) -> None:
         """Called in a child; Chroma's threads stayed with the parent."""
         self.orphaned |= self.opened or _opened_by_others()
+        for client in self.clients:
+            # Collected at exit, it would wait for those threads without end.
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(client))
 
     def failed(self) -> None:
         """Called when an opening failed."""

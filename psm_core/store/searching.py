@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 TRY_AGAIN_SECONDS = 5.0
 """How often a recall asks whether the holder of the index has gone."""
 
+SPARE = 16
+"""How many more are asked of Chroma than wanted, no unit."""
+
 Hits = list[tuple[int, float]]
 
 
@@ -39,7 +42,7 @@ class Searching(Indexing):
                 far as it has them, the rest and ARCHIVAL are compared one by one.
 
         Returns:
-            Cosines in [-1, 1], each computed from the ledger's own vector.
+            Cosines in [-1, 1].
 
         Raises:
             EncoderMismatchError: *vector* has another width than the store's.
@@ -81,21 +84,16 @@ class Searching(Indexing):
 
     def _through_index(self, index: Index, tier: Tier, cue: Vector, k: int) -> Hits:
         # More than k, because some of what Chroma has may have left the tier since.
-        most = 2 * k + 16
+        most = k + SPARE
         while True:
             proposed = index.propose(tier, cue, most)
             found = self.rows(
-                "SELECT m.seq, v.numbers, v.scale FROM json_each(?) j"
-                " CROSS JOIN memory m ON m.seq = j.value"
-                " CROSS JOIN vector v ON v.seq = m.seq"
-                " WHERE m.tier = ? AND m.indexed = 1",
-                (json.dumps(proposed), str(tier)),
+                "SELECT m.seq FROM json_each(?) j CROSS JOIN memory m"
+                " ON m.seq = j.value WHERE m.tier = ? AND m.indexed = 1",
+                (json.dumps([seq for seq, _ in proposed]), str(tier)),
             )
             if len(found) >= k or len(proposed) < most:
                 break
             most *= 4
-        if not found:
-            return []
-        seqs, stored, scales = zip(*found, strict=True)
-        rows = archive.vectors(stored, scales, self.width)
-        return exact.best(np.array(seqs, np.int64), rows @ cue, k)
+        there = {seq for (seq,) in found}
+        return [(seq, cosine) for seq, cosine in proposed if seq in there][:k]

@@ -88,15 +88,14 @@ class Shard(Keeping, Forgetting, Clashing, Judging):
             self._require_open()
             self._require_no_transaction("a person erased")
             memories = sum(self.counts().values())
-            files = sorted(p for p in self.folder.rglob("*") if p.is_file())
-            size = sum(p.stat().st_size for p in files)
+            files, size = contents(self.folder)
             self.empty()
             self.close()
             return Erasure(
                 user=self.user,
                 at=at,
                 memories=memories,
-                files=tuple(str(p.relative_to(self.folder)) for p in files),
+                files=files,
                 bytes=size,
                 left=remove(self.folder),
             )
@@ -105,16 +104,20 @@ class Shard(Keeping, Forgetting, Clashing, Judging):
         """Delete all rows, and let no other process write any more."""
         try:
             with self.transaction():
-                self.run("INSERT INTO words(words) VALUES ('delete-all')")
-                for table in reversed(tables.tables.sorted_tables):
-                    if table is not tables.tally:
-                        self.run(f"DELETE FROM {table.name}")
-                self.run("UPDATE tally SET memories = 0, words = 0, moved = moved + 1")
-                self.set_meta("schema", str(schema.ERASED))
+                self.delete_all()
             self.checkpoint()
         except StoreError as fault:
             # A ledger that can't be written can still be deleted.
             logger.warning("rows weren't deleted one by one (%s)", type(fault).__name__)
+
+    def delete_all(self) -> None:
+        """Delete all rows inside a transaction; only the mark of that stays."""
+        self.run("INSERT INTO words(words) VALUES ('delete-all')")
+        for table in reversed(tables.tables.sorted_tables):
+            if table is not tables.tally:
+                self.run(f"DELETE FROM {table.name}")
+        self.run("UPDATE tally SET memories = 0, words = 0, moved = moved + 1")
+        self.set_meta("schema", str(schema.ERASED))
 
     def close(self) -> None:
         """Let go of files and lock; a closed shard stays closed."""
@@ -122,6 +125,13 @@ class Shard(Keeping, Forgetting, Clashing, Judging):
             if not self.closed:
                 self._let_go()
                 self._disconnect()
+
+
+def contents(folder: Path) -> tuple[tuple[str, ...], int]:
+    """The files below *folder*, by relative path, and their bytes in all."""
+    files = sorted(p for p in folder.rglob("*") if p.is_file())
+    names = tuple(str(p.relative_to(folder)) for p in files)
+    return names, sum(p.stat().st_size for p in files)
 
 
 def remove(folder: Path) -> tuple[str, ...]:

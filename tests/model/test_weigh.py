@@ -37,12 +37,12 @@ def test_the_list_of_features_is_pinned():
     assert NAMES[:5] == (
         "cosine",
         "cosine_before",
+        "cosine_after",
         "bm25",
         "bm25_window",
-        "bm25_session",
     )
-    assert len(NAMES) == len(set(NAMES)) == len(RECALL) == 18
-    assert FEATURES_HASH == "13959420c84d4085"
+    assert len(NAMES) == len(set(NAMES)) == len(RECALL) == 20
+    assert FEATURES_HASH == "7040dcf1e202aeb1"
     assert set(WEIGHTS) <= set(NAMES)
 
 
@@ -146,6 +146,18 @@ def test_what_holds_no_longer_is_weaker_unless_the_past_is_asked(candidate, cue)
     then = weigh(cue("Where was home before?"), [lapsed]).scores[0]
 
     assert 0 < now < then
+
+
+def test_what_was_is_found_where_it_is_asked_for(candidate, cue):
+    """The old home comes first where the home before is asked for."""
+    until = candidate("x").entry.said_at + timedelta(days=1)
+    alike = {"cosine": 0.5, "bm25": 3.0, "covered": 0.6}
+    old = candidate("I live in Berlin", id="old", valid_until=until, **alike)
+    new = candidate("I live in Lyon", id="new", **alike)
+
+    asked = weigh(cue("Where did she live before?"), [new, old])
+
+    assert order(asked, [new, old]) == ["old", "new"]
 
 
 def test_the_turn_before_lends_its_meaning(candidate, cue):

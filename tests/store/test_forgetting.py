@@ -226,6 +226,14 @@ def test_an_erasure_that_was_cut_off_is_finished(home, make):
     assert home.people() == ["ada"]
 
 
+def test_a_person_of_another_encoder_can_be_erased(open_home, make):
+    """Deleting needs no encoder; the rows go first here too."""
+    with open_home().open("ada") as shard:
+        shard.add(make.many(3))
+
+    assert open_home(encoder="other").erase("ada", T0).memories == 3
+
+
 def test_a_damaged_person_can_be_erased(home, make):
     """Even a ledger that can't be opened is deleted."""
     with home.open("ada") as shard:

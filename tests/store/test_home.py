@@ -2,8 +2,12 @@
 
 import os
 import stat
+import subprocess
+import sys
+import textwrap
 import threading
 import unicodedata
+from pathlib import Path
 
 import pytest
 
@@ -321,6 +325,57 @@ def test_a_person_erased_by_another_process_begins_anew(home, make):
     assert home.people() == ["ada"]
 
 
+CROWD = """
+    import sys
+    from pathlib import Path
+    from psm_core.config import Config
+    from psm_core.store.home import Home
+    sys.path.insert(0, sys.argv[2])
+    from store.conftest import Maker
+    home = Home(Config(home=Path(sys.argv[1])), "random", 32)
+    print("ready", flush=True)
+    sys.stdin.readline()
+    for n in range(15):
+        with home.open(f"person {n}") as shard:
+            shard.add([Maker()(id=sys.argv[3])])
+"""
+
+
+def test_many_processes_may_begin_the_same_people(home, tmp_path):
+    """Four make the same fifteen new ledgers at once: one each, with all four turns."""
+    crowd = [
+        subprocess.Popen(
+            [
+                sys.executable,
+                "-c",
+                textwrap.dedent(CROWD),
+                tmp_path / "home",
+                Path(__file__).parents[1],
+                str(n),
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for n in range(4)
+    ]
+    for one in crowd:
+        assert one.stdout.readline() == "ready\n"
+    for one in crowd:
+        one.stdin.write("\n")
+        one.stdin.flush()
+    for one in crowd:
+        _, said = one.communicate(timeout=60)
+        assert one.returncode == 0, said
+
+    assert len(home.people()) == 15
+    for n in range(15):
+        with home.open(f"person {n}") as shard:
+            assert sorted(e.id for e in shard.listing()) == ["0", "1", "2", "3"]
+            assert shard.check() == []
+
+
 def _fresh(folder):
     folder.mkdir(mode=0o700)
     return folder
@@ -390,3 +445,30 @@ def test_a_forked_child_does_without_the_index(open_home, make):
         assert shard.find("t529")
         assert shard.flush() == 30
         assert shard.check() == []
+
+
+LEAVE = """
+    import os, sys
+    from pathlib import Path
+    sys.path.insert(0, sys.argv[2])
+    from store.conftest import Maker
+    from psm_core.config import Config
+    from psm_core.store.home import Home
+    home = Home(Config(home=Path(sys.argv[1]), index_batch=20), "random", 32)
+    with home.open("ada") as shard:
+        shard.add(Maker().many(30))
+        assert shard.flush() == 30
+    if (child := os.fork()) == 0:
+        sys.exit(7)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+def test_a_forked_child_can_leave(tmp_path):
+    """It exits as any process does, though its parent has Chroma open."""
+    tests = Path(__file__).parents[1]
+    command = [sys.executable, "-c", textwrap.dedent(LEAVE), tmp_path, tests]
+
+    left = subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+    assert left.stdout == "7\n", left.stderr

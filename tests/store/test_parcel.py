@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import stat
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -144,6 +145,37 @@ def test_who_was_replaced_elsewhere_can_write_no_more(parcel, home, make):
     with pytest.raises(ClosedError, match="erased or replaced by another process"):
         other.add([make()])
     other.close()
+
+
+def test_who_is_damaged_is_replaced_by_an_export(parcel, home):
+    """The way out that the errors name is open."""
+    home.close()
+    (home.folder("ada") / "ledger.sqlite").write_bytes(b"rubbish" * 4000)
+
+    home.import_person(parcel, replace=True)
+
+    with home.open("ada") as shard:
+        assert shard.counts()[Tier.EPISODIC] == 29
+        assert shard.check() == []
+
+
+def test_a_replacement_that_fails_leaves_the_old_one(parcel, home, monkeypatch):
+    """If the new folder can't take its place, the old one is back, rows and all."""
+    rename = Path.rename
+
+    def refuse(self, target):
+        if self.name == "person":
+            raise OSError(28, "No space left on device")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    with pytest.raises(StoreFullError, match="importing .* No space left"):
+        home.import_person(parcel, replace=True)
+
+    with home.open("ada") as shard:
+        assert shard.counts()[Tier.EPISODIC] == 29
+        shard.set_watermark(8)
+        assert shard.check() == []
 
 
 def test_an_export_of_another_encoder_is_refused(parcel, open_home):
