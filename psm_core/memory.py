@@ -124,8 +124,8 @@ class Memory:
         self.user = user
         self._plugins = Plugins(plugins)
         self._parts = Parts(
-            encoder=self._encoder(encoder),
-            policy=self._policy(policy),
+            encoder=self._plugins.encoder(self.config.encoder, encoder),
+            policy=self._plugins.policy(self.config.policy, policy),
             clock=clock or SystemClock(),
             count_tokens=count_tokens or context.count_tokens,
         )
@@ -137,23 +137,6 @@ class Memory:
         # Whatever is wrong with the folder is said now, not at the first turn.
         with self._open():
             pass
-
-    def _encoder(self, encoder: Encoder | str | None) -> Encoder:
-        if encoder is not None and not isinstance(encoder, str):
-            return encoder
-        name = self.config.encoder
-        offers = self._plugins.offers
-        if name in offers.names("encoder") or not Path(name).expanduser().exists():
-            made: Encoder = offers.get("encoder", name)()
-        else:
-            made = offers.get("encoder", Config().encoder)(name)
-        return made
-
-    def _policy(self, policy: Policy | str | None) -> Policy:
-        if policy is not None and not isinstance(policy, str):
-            return policy
-        made: Policy = self._plugins.offers.get("policy", self.config.policy)()
-        return made
 
     def _open(self) -> AbstractContextManager[Store]:
         if self._closed:
@@ -318,7 +301,9 @@ class Memory:
             UnknownMemoryError: There is no memory of this id.
         """
         with self._open() as store:
-            return store.history(memory_id)
+            entry = store.find(memory_id)
+            first = Change(entry.said_at, memory_id, "remembered", entry.reason)
+            return [first, *store.history(memory_id)]
 
     def explain(self, memory_id: str) -> str:
         """Why a memory is here, how strong it is and when it will have faded.

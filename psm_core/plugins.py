@@ -8,13 +8,16 @@ import importlib.metadata
 import logging
 import os
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
 import pluggy
 
 from psm_core import builtin, hookspecs
+from psm_core.config import Config
 from psm_core.errors import MissingExtraError, PluginError, PSMError
+from psm_core.protocols import Encoder, Policy
 from psm_core.types import Turn
 
 log = logging.getLogger(__name__)
@@ -112,6 +115,32 @@ class Plugins:
             self._hooks.check_pending()
         except (pluggy.PluginValidationError, ValueError) as fault:
             raise PluginError(f"a plugin can't be registered: {fault}") from fault
+
+    def encoder(self, name: str, given: Encoder | str | None = None) -> Encoder:
+        """The encoder that was given, or the one that *name* names.
+
+        Args:
+            name: A registered encoder, or a folder with a sentence-transformers model.
+            given: Wins over *name* where it is an encoder and no name.
+
+        Raises:
+            PluginError: It is neither registered nor a folder.
+        """
+        if given is not None and not isinstance(given, str):
+            return given
+        known = name in self.offers.names("encoder")
+        if not known and Path(name).expanduser().is_dir():
+            made: Encoder = self.offers.get("encoder", Config().encoder)(name)
+        else:
+            made = self.offers.get("encoder", name)()
+        return made
+
+    def policy(self, name: str, given: Policy | str | None = None) -> Policy:
+        """The policy that was given, or the one that *name* names."""
+        if given is not None and not isinstance(given, str):
+            return given
+        made: Policy = self.offers.get("policy", name)()
+        return made
 
     def redact(self, text: str, user: str) -> str:
         """*text* after every plugin has redacted it, each seeing the last one's answer.

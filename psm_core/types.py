@@ -250,7 +250,8 @@ class Hit:
 
     ``score`` in [0, 1] is how strongly it surfaced for this cue, ``strength`` in
     [0, 1] what it has retained by now, ``sources`` the ids of the turns it rests on,
-    ``explanation`` why it surfaced.
+    ``explanation`` why it surfaced.  ``valid_until`` is when it ceased to hold, None
+    for what holds.
     """
 
     id: str
@@ -264,8 +265,8 @@ class Hit:
     speaker: str
     session: str
     said_at: datetime
+    valid_until: datetime | None = None
     pinned: bool = False
-    conflicts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -287,6 +287,7 @@ def _hit(one: _Ranked, candidate: Candidate, weighting: Weighting) -> Hit:
         speaker=entry.speaker,
         session=entry.session,
         said_at=entry.said_at,
+        valid_until=entry.valid_until,
         pinned=entry.pinned,
     )
 

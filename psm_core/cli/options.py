@@ -96,5 +96,5 @@ def _people(config: Config) -> People:
     # Loads SQLAlchemy, which `psm --help` can do without.
     from psm_core.store.home import Home as People  # noqa: PLC0415
 
-    encoder = Plugins().offers.get("encoder", config.encoder)()
+    encoder = Plugins().encoder(config.encoder)
     return People(config, encoder.name, encoder.width)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import logging
 import sqlite3
 import tempfile
 import time
-import unicodedata
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -18,22 +16,26 @@ from psm_core.errors import (
     ClosedError,
     EncoderMismatchError,
     StoreError,
-    UserError,
 )
 from psm_core.store import parcel, schema
-from psm_core.store.faults import unreachable
+from psm_core.store.folder import (
+    GONE,
+    contents,
+    make,
+    named,
+    proper,
+    reaching,
+    remove,
+)
 from psm_core.store.ledger import FILE
 from psm_core.store.pool import POOL
-from psm_core.store.shard import GONE, Shard, contents, remove
+from psm_core.store.shard import Shard
 from psm_core.types import Erasure
 
 logger = logging.getLogger(__name__)
 
 ERASING_SECONDS, ERASING_TRIES = 1.0, 20
 """How long an opening waits for an erasure to end, and how often it looks."""
-
-USER_CHARS_MAX = 1000
-"""Longest user id, in characters."""
 
 
 class Home:
@@ -55,22 +57,18 @@ class Home:
         self._config = config
         self._encoder = encoder_name
         self._width = width
-        with _reaching(f"making the home {config.home}"):
-            _make(config.home)
+        with reaching(f"making the home {config.home}"):
+            make(config.home)
             self._people = config.home.resolve() / "people"
-            _make(self._people)
+            make(self._people)
 
     def folder(self, user: str) -> Path:
         """The folder of one person, whether it is there or not.
 
-        Its name is a digest, so that no user id can lead out of the home, and none
-        is too long for a disk.
-
         Raises:
             UserError: *user* can't name a person.
         """
-        name = hashlib.sha256(_proper(user).encode()).hexdigest()[:32]
-        return self._people / name[:2] / name
+        return self._people / named(proper(user))
 
     def has(self, user: str) -> bool:
         """Whether this person has a ledger here."""
@@ -135,7 +133,7 @@ class Home:
             logger.warning("erasing files alone (%s)", type(fault).__name__)
         folder = self.folder(user)
         files, size = contents(folder)
-        return Erasure(_proper(user), at, 0, files, size, remove(folder))
+        return Erasure(proper(user), at, 0, files, size, remove(folder))
 
     def import_person(
         self, path: Path, user: str | None = None, *, replace: bool = False
@@ -157,15 +155,15 @@ class Home:
             StoreError: The person is here already, or is being used.
         """
         with (
-            _reaching(f"importing {path}"),
+            reaching(f"importing {path}"),
             tempfile.TemporaryDirectory(
                 dir=self._people, prefix=".incoming-"
             ) as scratch,
         ):
             incoming = Path(scratch) / "person"
-            _make(incoming)
+            make(incoming)
             manifest = parcel.unpack(Path(path), incoming)
-            name = _proper(manifest.user if user is None else user)
+            name = proper(manifest.user if user is None else user)
             self._require_encoder(manifest)
             self._require_room(name, replace=replace)
             self._adopt(incoming, manifest.user, name)
@@ -174,7 +172,7 @@ class Home:
 
     @contextlib.contextmanager
     def _taken(self, user: str) -> Iterator[Shard]:
-        folder, name = self.folder(user), _proper(user)
+        folder, name = self.folder(user), proper(user)
         slot, shard = POOL.take(
             folder, lambda: self._opened(folder, name), self._config.open_people
         )
@@ -185,9 +183,9 @@ class Home:
 
     def _opened(self, folder: Path, user: str) -> Shard:
         for _ in range(ERASING_TRIES):
-            with _reaching(f"opening the folder of {user}"):
-                _make(folder.parent)
-                _make(folder)
+            with reaching(f"opening the folder of {user}"):
+                make(folder.parent)
+                make(folder)
             try:
                 return self._shard(folder, user)
             except ClosedError:
@@ -198,7 +196,7 @@ class Home:
                     raise
         # Whoever erased it was cut off before the files were gone.
         remove(folder)
-        _make(folder)
+        make(folder)
         return self._shard(folder, user)
 
     def _shard(self, folder: Path, user: str) -> Shard:
@@ -233,7 +231,7 @@ class Home:
 
     def _move_in(self, incoming: Path, user: str) -> None:
         folder = self.folder(user)
-        _make(folder.parent)
+        make(folder.parent)
         old = folder.with_name(f"{folder.name}{GONE}old")
         remove(old)
         # Who writes into the old ledger waits until it says that it is replaced.
@@ -265,50 +263,6 @@ class Home:
                 yield
         finally:
             before.close()
-
-
-def _proper(user: str) -> str:
-    """*user* in the one spelling that Unicode has for it.
-
-    Raises:
-        UserError: It can't name a person.
-    """
-    if not isinstance(user, str):
-        raise UserError(f"a user id is {type(user).__name__}; it must be a str")
-    if not user.strip():
-        raise UserError("a user id is empty; give each person an id of their own")
-    if len(user) > USER_CHARS_MAX:
-        raise UserError(
-            f"a user id has {len(user):,} characters; at most {USER_CHARS_MAX:,} fit"
-        )
-    if any(c == "\0" or "\ud800" <= c <= "\udfff" for c in user):
-        raise UserError(
-            "a user id holds a NUL or half of a character (a lone surrogate); it was "
-            "probably decoded wrongly, so look where it comes from"
-        )
-    return unicodedata.normalize("NFC", user)
-
-
-def _make(folder: Path) -> None:
-    """Make a folder that is its owner's alone, whatever the umask says."""
-    if folder.is_dir():
-        return
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with contextlib.suppress(FileExistsError):
-        folder.mkdir(mode=0o700)
-        folder.chmod(0o700)
-    if not folder.is_dir():
-        raise NotADirectoryError(20, "something that isn't a folder is there")
-
-
-@contextlib.contextmanager
-def _reaching(what: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as fault:
-        if isinstance(fault, StoreError):
-            raise
-        raise unreachable(fault, what) from fault
 
 
 def _whose(ledger: Path) -> list[str]:

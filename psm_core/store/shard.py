@@ -4,26 +4,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import shutil
-import uuid
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
 from psm_core.errors import EncoderMismatchError, StoreError
 from psm_core.store import parcel, schema, tables
 from psm_core.store.clashing import Clashing
+from psm_core.store.folder import contents, remove
 from psm_core.store.forgetting import Forgetting
 from psm_core.store.judging import Judging
 from psm_core.store.keeping import Keeping
 from psm_core.types import Erasure
 
 logger = logging.getLogger(__name__)
-
-GONE = ".gone-"
-"""In the name of a folder that is being deleted."""
 
 
 class Shard(Keeping, Forgetting, Clashing, Judging):
@@ -125,27 +119,3 @@ class Shard(Keeping, Forgetting, Clashing, Judging):
             if not self.closed:
                 self._let_go()
                 self._disconnect()
-
-
-def contents(folder: Path) -> tuple[tuple[str, ...], int]:
-    """The files below *folder*, by relative path, and their bytes in all."""
-    files = sorted(p for p in folder.rglob("*") if p.is_file())
-    names = tuple(str(p.relative_to(folder)) for p in files)
-    return names, sum(p.stat().st_size for p in files)
-
-
-def remove(folder: Path) -> tuple[str, ...]:
-    """Delete a folder with all that is in it; the paths that are still there."""
-    gone = folder.with_name(f"{folder.name}{GONE}{uuid.uuid4().hex[:8]}")
-    # It vanishes at once, so that nobody opens the half of it.
-    with contextlib.suppress(OSError):
-        folder.rename(gone)
-    for path in (gone, folder):
-        shutil.rmtree(path, ignore_errors=True)
-    return tuple(str(p) for path in (gone, folder) for p in _what_is_left(path))
-
-
-def _what_is_left(folder: Path) -> Iterator[Path]:
-    if folder.exists():
-        yield folder
-        yield from folder.rglob("*")

@@ -240,3 +240,9 @@ def test_postings_of_an_empty_store_are_empty(shard):
     assert (found.memories, found.words, found.df.tolist()) == (0, 0.0, [0])
     assert len(found.seq) == len(found.session) == len(found.length) == 0
     assert shard.postings([], 10).terms == ()
+
+
+def test_a_word_is_not_taken_for_the_empty_one_of_its_stem(shard):
+    """To quit is worth finding, though "quite" has the same stem and is not."""
+    assert shard.terms("I quit the bank, quite happily.") == ["quit", "bank", "happili"]
+    assert shard.terms("quite") == []

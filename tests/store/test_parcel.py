@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import shutil
 import sqlite3
 import stat
@@ -267,4 +266,4 @@ def test_an_export_that_can_not_be_written_is_one_error(shard, tmp_path):
     with pytest.raises(StoreError, match="inside of transaction"), shard.transaction():
         shard.export(tmp_path / "ada.psm")
 
-    assert sorted(os.listdir(tmp_path)) == ["home", "taken"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["home", "taken"]
