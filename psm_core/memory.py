@@ -16,6 +16,7 @@ from psm_core.acts import (
     consolidate,
     context,
     explain,
+    forget,
     learn,
     pin,
     recall,
@@ -337,13 +338,13 @@ class Memory:
             )
 
     def forget(self, memory_id: str) -> None:
-        """Delete one memory everywhere, and what rests on it alone.
+        """Delete one memory everywhere, and the facts that were drawn from it.
 
         Raises:
             UnknownMemoryError: There is no memory of this id.
         """
         with self._open() as store:
-            store.forget(memory_id, self._parts.clock.now())
+            forget.forget(memory_id, store=store, parts=self._parts)
         self._sensory.clear()
         self._plugins.notify("psm_forgot", user=self.user, memory_id=memory_id)
 

@@ -314,6 +314,32 @@ def test_forgotten_is_forgotten_even_when_it_is_said_again(memory, say):
         memory.explain("t1")
 
 
+def test_forgetting_a_turn_forgets_all_its_passages(memory, say):
+    """A long turn is gone to its last passage, whichever of them is named."""
+    memory.remember(say("The contract says many things about the law. " * 2000))
+    assert len(memory.entries()) > 80
+
+    memory.forget("t1~3")
+
+    assert memory.entries() == []
+
+
+def test_a_fact_does_not_keep_the_words_of_a_forgotten_turn(memory, say, home):
+    """A fact that was said twice goes with either; what it covered comes back."""
+    memory.remember(say("I'm vegetarian."))
+    memory.remember(say("As I said, I'm vegetarian.", session="s2"))
+    memory.consolidate()
+    (fact,) = memory.entries(Tier.SEMANTIC)
+    assert set(fact.sources) == {"t1", "t2"}
+
+    memory.forget("t2")
+
+    assert memory.entries(Tier.SEMANTIC) == []
+    assert [e.id for e in memory.entries()] == ["t1"]
+    assert memory.entry("t1").tier is Tier.EPISODIC
+    assert memory.recall("vegetarian?").hits[0].id == "t1"
+
+
 def test_explain_says_why_how_strong_and_how_long(memory, say):
     """A memory's explanation names its source, strength and half-life, not its words."""
     memory.remember(say(LYON))

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from psm_core.acts.forget import COVERED
 from psm_core.acts.learn import apply_judged
 from psm_core.config import Config
 from psm_core.protocols import Parts, Store
@@ -103,7 +104,7 @@ def _write_fact(pattern: Pattern, episodes: dict[str, Entry], night: _Night) -> 
         if not store.known([fact.id]) and not store.forgotten([fact.id]):
             _settle_in(fact, night)
         for memory_id in pattern.covers:
-            _archive(memory_id, "a fact says all of it", night)
+            _archive(memory_id, COVERED, night)
 
 
 def _fact(pattern: Pattern, rests_on: Sequence[Entry], night: _Night) -> Entry:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import secrets
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -270,7 +271,9 @@ def _log(
         )
         for rank, one in enumerate(chosen)
     ]
-    store.log_recall(recall_id, now, policy, shown)
+    # Whoever learns from the journal must know which list the features are of.
+    seen = hashlib.blake2b("\n".join(weighting.names).encode(), digest_size=4)
+    store.log_recall(recall_id, now, f"{policy}/{seen.hexdigest()}", shown)
 
 
 def _hit(one: _Ranked, candidate: Candidate, weighting: Weighting) -> Hit:

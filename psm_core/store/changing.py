@@ -53,7 +53,7 @@ class Changing(Hearing, Finding):
             new = replace(old, **values)  # type: ignore[arg-type]  # names were checked
             self._note(old, at, what, reason, values)
             self._rewrite(new, values)
-            if {"tier", "text", "vector", "speaker"} & set(values):
+            if {"tier", "text", "vector"} & set(values):
                 self._move(old, new, has_vector="vector" in values)
 
     def watermark(self) -> int:

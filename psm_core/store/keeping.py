@@ -41,6 +41,7 @@ _RECOUNT = (
     " words = (SELECT ifnull(sum(words), 0) FROM place WHERE session = number)",
 )
 _BLOCK = 1000
+_SAMPLE = 16
 
 
 class Keeping(Searching):
@@ -109,11 +110,23 @@ class Keeping(Searching):
         has = self.rows("SELECT count(*) FROM words_docsize")[0][0]
         due = self.rows("SELECT count(*) FROM memory WHERE tier <> 'archival'")[0][0]
         if has != due:
-            yield Fault(
-                "words",
-                f"the lexical index has {has:,} of {due:,} memories",
-                "run 'psm rebuild'",
-            )
+            found = f"the lexical index has {has:,} of {due:,} memories"
+            yield Fault("words", found, "run 'psm rebuild'")
+        elif lost := self._lost_words():
+            found = f"{lost} of some memories aren't found by their words"
+            yield Fault("words", found, "run 'psm rebuild'")
+
+    def _lost_words(self) -> int:
+        """How many of the oldest and newest don't stand under their rarest word."""
+        sample = "SELECT seq, text FROM memory WHERE tier <> 'archival' ORDER BY seq"
+        some = self.rows(f"{sample} LIMIT {_SAMPLE}")
+        some += self.rows(f"{sample} DESC LIMIT {_SAMPLE}")
+        lost = 0
+        for seq, text in some:
+            found = words.postings(self, words.stems(rows.text(text, None)), 1)
+            rare = found.df.min(initial=_SAMPLE)
+            lost += rare == 0 or (rare == 1 and seq not in found.seq)
+        return lost
 
     def _sums(self) -> Iterator[Fault]:
         wrong = len(self.rows(_TALLIES)) + len(self.rows(_SESSIONS))

@@ -1,5 +1,7 @@
 """The lexical index: where each word stands. It holds no line of what was said."""
 
+# ruff: noqa: S608  # only constants of ours stand in a statement, values are bound
+
 from __future__ import annotations
 
 import json
@@ -12,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from psm_core.protocols import Postings
-from psm_core.store import tables
+from psm_core.store.tables import TOKENS
 
 if TYPE_CHECKING:
     from psm_core.protocols import Numbers
@@ -72,9 +74,8 @@ def stems(text: str) -> list[str]:
     >>> stems("When did I move to Lyon? I moved in 7 days.")
     ['move', 'lyon', '7', 'dai']
     """
-    # Before they are stemmed: "quite" and "quit" have one stem, and one says something.
-    spoken = (word for word in _WORD.findall(text) if word.lower() not in STOP_WORDS)
-    found = dict.fromkeys(_tokens(" ".join(spoken)))
+    # Told by the word, not its stem: "quit" says something, "quite" with its stem no.
+    found = dict.fromkeys(s for word, s in _tokens(text) if word not in STOP_WORDS)
     return [s for s in found if len(s) > 1 or not "a" <= s <= "z"]
 
 
@@ -171,14 +172,21 @@ def _numbers(array: str) -> Numbers:
     return np.fromstring(array[1:-1], np.int64, sep=",")
 
 
-def _tokens(text: str) -> list[str]:
-    """Stems of all words of *text*, in order: cut by the index's own tokeniser."""
+def _tokens(text: str) -> list[tuple[str, str]]:
+    """Each word of *text* and its stem, in order, cut by the index's own tokeniser."""
     scratch = _scratch()
-    scratch.execute("INSERT INTO words(rowid, line) VALUES (1, ?)", (indexable(text),))
-    found = scratch.execute("SELECT term FROM words_at ORDER BY offset").fetchall()
-    scratch.execute("INSERT INTO words(words) VALUES ('delete-all')")
-    return [term for (term,) in found]
+    columns = []
+    for table in _CUTTERS:
+        line = (indexable(text),)
+        scratch.execute(f"INSERT INTO {table}(rowid, line) VALUES (1, ?)", line)
+        found = scratch.execute(f"SELECT term FROM {table}_at ORDER BY offset")
+        columns.append([term for (term,) in found])
+        scratch.execute(f"INSERT INTO {table}({table}) VALUES ('delete-all')")
+    return list(zip(*columns, strict=True))
 
+
+_CUTTERS = {"plain": TOKENS.removeprefix("porter "), "stemmed": TOKENS}
+"""How words are cut; with and without a stemmer, they are the same words."""
 
 _local = threading.local()
 
@@ -187,7 +195,11 @@ def _scratch() -> sqlite3.Connection:
     # One for each thread: no lock that a fork could leave closed for good.
     if not hasattr(_local, "scratch"):
         _local.scratch = sqlite3.connect(":memory:", isolation_level=None)
-        for statement in tables.WORDS:
-            _local.scratch.execute(statement)
+        for table, cut in _CUTTERS.items():
+            _local.scratch.executescript(
+                f"CREATE VIRTUAL TABLE {table} USING"
+                f" fts5(line, content='', tokenize='{cut}');"
+                f"CREATE VIRTUAL TABLE {table}_at USING fts5vocab({table}, instance)"
+            )
     scratch: sqlite3.Connection = _local.scratch
     return scratch

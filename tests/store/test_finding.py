@@ -77,6 +77,18 @@ def test_nearest_is_the_nearest_first(shard, make):
     assert len(shard.nearest(cue, 99, [Tier.EPISODIC, Tier.EPISODIC])) == 20
 
 
+def test_vectors_come_by_number(shard, make):
+    """In the order of the numbers, archived ones too, strangers left out."""
+    entries = shard.add([*make.many(3), make(tier=Tier.ARCHIVAL)])
+
+    numbers, vectors = shard.vectors([4, 2, 99])
+
+    assert numbers.tolist() == [2, 4]
+    assert vectors[0] == pytest.approx(entries[1].vector, abs=1e-3)
+    assert vectors[1] == pytest.approx(entries[3].vector, abs=0.02)
+    assert shard.vectors([])[1].shape == (0, 32)
+
+
 def test_a_cue_of_another_width_is_refused(shard):
     """Vectors of two encoders are never compared."""
     with pytest.raises(EncoderMismatchError, match="32 numbers"):

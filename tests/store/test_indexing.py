@@ -297,6 +297,7 @@ def test_rebuild_makes_words_counts_and_index_anew(small, make):
 # ---------------------------------------------------------- several processes
 
 
+@pytest.mark.slow
 def test_two_processes_past_chromas_threshold_both_see_everything(tmp_path):
     """Each writes 1,300 memories and searches all the while: no lock error, and
     everything that either wrote is found by both, afterwards and by a third."""
@@ -396,6 +397,7 @@ def test_a_crashed_holder_is_replaced(indexed_home, tmp_path, monkeypatch):
         assert shard._index is not None
 
 
+@pytest.mark.slow
 def test_a_flush_that_is_killed_is_flushed_again(tmp_path, make):
     """Killed between Chroma and the ledger, at ten random moments: nothing is missed,
     nothing is found twice, and the store is sound."""

@@ -224,6 +224,7 @@ WRITER = """
 """
 
 
+@pytest.mark.slow
 def test_a_kill_at_any_moment_loses_nothing_acknowledged(tmp_path):
     """Twelve writers killed at random moments: all that they acknowledged is there, in
     the state they had acknowledged, and the store is sound."""

@@ -1,0 +1,73 @@
+"""Forget: what a person wants gone, with everything that repeats it."""
+
+from __future__ import annotations
+
+import itertools
+
+from psm_core.protocols import Parts, Store
+from psm_core.types import Entry, Tier
+
+COVERED = "a fact says all of it"
+"""Why a sleep archives an episode whose words a fact has in full."""
+
+
+def forget(memory_id: str, *, store: Store, parts: Parts) -> None:
+    """Delete a memory, all passages of its turn, and every fact that rests on it.
+
+    A fact that rests on other turns too may have the words of this one, so it goes;
+    what it covered comes back into the index, for a later fact to be drawn from.
+
+    Args:
+        memory_id: A turn's id, a passage's, or a fact's.
+        store: Whose memory.
+        parts: The clock.
+
+    Raises:
+        UnknownMemoryError: There is no memory of this id.
+    """
+    with store.transaction():
+        entry = store.find(memory_id)
+        turn = entry.sources[0] if _is_passage(entry) else None
+        for fact in store.listing(tiers=[Tier.SEMANTIC]) if turn else ():
+            if turn in fact.sources and len(fact.sources) > 1:
+                _uncover(fact, turn, store, parts)
+                store.forget(fact.id, parts.clock.now())
+        for passage in _passages(turn, store) if turn else [entry.id]:
+            store.forget(passage, parts.clock.now())
+
+
+def _is_passage(entry: Entry) -> bool:
+    """Whether *entry* is what somebody said; facts go by names of their own."""
+    if len(entry.sources) != 1:
+        return False
+    turn = entry.sources[0]
+    return entry.id == turn or entry.id.startswith(f"{turn}~")
+
+
+def _passages(turn: str, store: Store) -> list[str]:
+    """The ids of all passages of *turn* that are there."""
+    found: list[str] = []
+    for start in itertools.count(1, 64):
+        numbers = range(start, start + 64)
+        names = [turn if n == 1 else f"{turn}~{n}" for n in numbers]
+        there = store.known(names)
+        found += [name for name in names if name in there]
+        if len(there) < len(names):
+            break
+    return found
+
+
+def _uncover(fact: Entry, turn: str, store: Store, parts: Parts) -> None:
+    """Bring back the other episodes that *fact* stood for."""
+    others = store.known(source for source in fact.sources if source != turn)
+    for episode in others.values():
+        changes = store.history(episode.id)
+        covered = any(c.what == "archived" and c.reason == COVERED for c in changes)
+        if episode.tier is Tier.ARCHIVAL and covered:
+            store.change(
+                episode.id,
+                parts.clock.now(),
+                "reinstated",
+                "the fact that covered it was forgotten",
+                tier=Tier.EPISODIC,
+            )
