@@ -29,7 +29,7 @@ WEIGHTS = {
     "time_told": 1.0,  # "when" is answered by a time
     "only_asks": -1.0,  # a question holds no answer
     "talk": -1.0,  # nor does small talk
-    "fact": 0.0,
+    "fact": 0.5,  # a fact was worth writing down
     "pinned": 1.0,  # a person said that it matters
     "corrected": -1.0,  # it was wrong before
     "lapsed": -2.0,  # it holds no longer
