@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from psm_core.acts.context import unfenced
 from psm_core.acts.passages import passages
+from psm_core.acts.wellformed import wellformed
 from psm_core.acts.working import working
 from psm_core.config import Config
 from psm_core.errors import TurnError
@@ -29,8 +29,6 @@ Verdict = Callable[[Turn], bool | None]
 
 ECHO = "[memories]"
 """What is stored of a turn that was nothing but recalled memories."""
-
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def remember(
@@ -82,11 +80,9 @@ def remember(
 
 def _completed(turn: Turn, user: str, now: datetime, redact: Redact) -> Turn:
     """*turn* with clean text and every field filled."""
-    text = _SURROGATE.sub("\ufffd", turn.text.replace("\0", ""))
-    text = redact(unfenced(text).strip() or ECHO)
+    text = redact(unfenced(wellformed(turn.text)).strip() or ECHO)
     speaker = turn.speaker or (user if turn.role == "user" else turn.role)
-    speaker = _SURROGATE.sub("\ufffd", speaker.replace("\0", ""))
-    session = _SURROGATE.sub("\ufffd", turn.session)
+    speaker, session = wellformed(speaker), wellformed(turn.session)
     at = turn.at or now
     known_by = turn.id or _identity(session, speaker, turn.role, at, text)
     return replace(
@@ -95,7 +91,7 @@ def _completed(turn: Turn, user: str, now: datetime, redact: Redact) -> Turn:
         speaker=speaker,
         session=session,
         at=at,
-        id=_SURROGATE.sub("\ufffd", known_by),
+        id=wellformed(known_by),
     )
 
 

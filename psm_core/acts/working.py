@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from psm_core.acts.wellformed import wellformed
 from psm_core.protocols import Store
 from psm_core.types import Entry, Turn
 
@@ -19,7 +20,7 @@ def working(session: str, limit: int, *, store: Store) -> list[Turn]:
     Returns:
         Turns; the passages of a long one are joined again.
     """
-    entries = store.listing(session=session, limit=limit, newest_first=True)
+    entries = store.listing(session=wellformed(session), limit=limit, newest_first=True)
     turns: dict[str, Turn] = {}
     for entry in sorted(entries, key=lambda e: e.seq):
         if len(entry.sources) != 1 or not entry.id.startswith(entry.sources[0]):
