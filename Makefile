@@ -30,6 +30,7 @@ fmt: .venv/dev
 	$(BIN)/ruff check --fix .
 
 bench: .venv/dev
+	$(BIN)/psm bench recall
 	$(BIN)/psm bench speed
 
 clean:

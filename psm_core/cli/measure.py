@@ -1,8 +1,9 @@
-"""Commands that measure: psm bench speed."""
+"""Commands that measure: psm bench speed, psm bench recall."""
 
 from __future__ import annotations
 
 import importlib
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,7 +13,7 @@ from psm_core.cli.options import Json
 from psm_core.cli.screen import columns, emit, plain, say
 
 app = typer.Typer(
-    help="What the walks cost on this machine, as ratios.", no_args_is_help=True
+    help="What the walks cost, and what a recall finds.", no_args_is_help=True
 )
 
 
@@ -38,3 +39,30 @@ def speed(
             Text("met", "green") if figure.met else Text("missed", "red"),
         )
     emit(as_json, [plain(each) | {"met": each.met} for each in figures], table)
+
+
+@app.command(epilog="Example: psm bench recall --data locomo10.json")
+def recall(
+    *,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True, dir_okay=False, help="Conversations in LoCoMo's format."
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Do the turns that answer a question come back?  Beside cosine, BM25 and RRF."""
+    bench = importlib.import_module("psm_core.bench.recall")
+    scores = bench.recall(data, on_step=say)
+    table = columns("system", "R@5", "R@10", "95 % interval", "nDCG@10", "best in")
+    for score in scores:
+        table.add_row(
+            score.system,
+            f"{score.recall_5:.3f}",
+            f"{score.recall_10:.3f}",
+            f"{score.low:.3f} to {score.high:.3f}",
+            f"{score.ndcg_10:.3f}",
+            str(score.won),
+        )
+    emit(as_json, [plain(score) for score in scores], table)

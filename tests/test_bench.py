@@ -1,0 +1,54 @@
+"""The benchmarks run as the README says, and judge as they claim."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from psm_core.bench import recall as bench
+from psm_core.bench.speed import Figure, life
+from psm_core.cli import app
+
+
+def test_a_question_is_judged_by_the_turns_that_answer_it():
+    """One of two answers at rank 2 is R@5 1/2; the other at rank 7 makes R@10 whole."""
+    ranking = ["x", "a", "y", "z", "v", "w", "b"]
+    question = bench.Question("?", frozenset({"a", "b"}))
+
+    five, ten, ndcg = bench._judged(ranking, question)
+
+    assert (five, ten) == (0.5, 1.0)
+    assert ndcg == pytest.approx((1 / 1.58496 + 1 / 3) / (1 + 1 / 1.58496), abs=1e-4)
+
+
+def test_a_life_is_the_same_whenever_it_is_made_up():
+    """The made-up turns of a seed never differ; another seed's do."""
+    assert list(life(30)) == list(life(30))
+    assert list(life(30)) != list(life(30, seed=1))
+
+
+def test_a_figure_knows_whether_it_is_met():
+    """Lower is better, unless at least so much is wanted."""
+    assert Figure("a", 1.2, "x", 1.3).met
+    assert not Figure("a", 1.2, "x", 1.3, at_least=True).met
+
+
+@pytest.mark.slow
+def test_recall_beats_its_baselines_on_the_demo_life():
+    """On the shipped life PSM brings back more of the answers than any baseline."""
+    result = CliRunner().invoke(app, ["bench", "recall", "--json"])
+
+    scores = {s["system"]: s["recall_10"] for s in json.loads(result.stdout)}
+    assert list(scores) == ["cosine", "BM25", "RRF of both", "psm"]
+    assert scores["psm"] == max(scores.values()) > 0.6
+
+
+def test_a_file_without_questions_is_refused(tmp_path):
+    """A chat history that isn't LoCoMo's says so in one line."""
+    file = tmp_path / "chat.jsonl"
+    file.write_text('{"text": "hi there"}')
+
+    result = CliRunner().invoke(app, ["bench", "recall", "--data", str(file)])
+
+    assert result.exit_code == 1
+    assert "questions come with LoCoMo's format" in result.stderr
