@@ -53,17 +53,17 @@ def predicate(tokens: list[str]) -> Predicate | None:
     >>> predicate(["don't", "really", "like", "tea"])
     Predicate(base='like', form='present', negated=True, used=3)
     """
-    form, helper, negated = "", "", False
+    form, auxiliary, negated = "", "", False
     for at, written in enumerate(tokens):
         word, denied = _affirmed(written)
         negated = negated or denied
         if _is_adverb(word):
             negated = negated or word in _NOT
             continue
-        step = _helper(word, tokens[at + 1 :], helper)
+        step = _auxiliary(word, tokens[at + 1 :], auxiliary)
         if step is None:
-            return _main(word, form, helper, tokens, at, negated=negated)
-        helper, form = word, step or form
+            return _main(word, form, auxiliary, tokens, at, negated=negated)
+        auxiliary, form = word, step or form
     return None
 
 
@@ -78,7 +78,7 @@ def _is_adverb(word: str) -> bool:
     return word in _ADVERBS or (word.endswith("ly") and verbs.base(word) is None)
 
 
-def _helper(word: str, after: list[str], helper: str) -> str | None:
+def _auxiliary(word: str, after: list[str], auxiliary: str) -> str | None:
     """The form that an auxiliary gives to what follows; None where it is none."""
     ahead = [w for w in after[:4] if not _is_adverb(w)]
     following = ahead[0] if ahead else ""
@@ -92,7 +92,7 @@ def _helper(word: str, after: list[str], helper: str) -> str | None:
         return "past" if word == "did" else "present"
     if word == "used" and following == "to":
         return "former"
-    linked = word in ("going", "gonna", "to") and helper not in ("", *_DO, *_HAVE)
+    linked = word in ("going", "gonna", "to") and auxiliary not in ("", *_DO, *_HAVE)
     return "" if linked else None
 
 
@@ -107,14 +107,14 @@ def _progressive(word: str) -> bool:
 
 
 def _main(
-    word: str, form: str, helper: str, tokens: list[str], at: int, *, negated: bool
+    word: str, form: str, auxiliary: str, tokens: list[str], at: int, *, negated: bool
 ) -> Predicate | None:
     base = verbs.base(word) or (word if verbs.past(word) or form == "going" else None)
     if base is None:
         return None
     if not form:
         form = "past" if verbs.past(word) else "present"
-    if form == "perfect" and helper == "had":
+    if form == "perfect" and auxiliary == "had":
         form = "past"
     end = at + 1
     # "not" stands behind "be", and before every other verb.
