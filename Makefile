@@ -23,7 +23,8 @@ check:
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	@# Two workers of one thread each: on two cores, two of two stand in each other's way.
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2
+	@# A file stays with one worker, because the blocks of a document follow each other.
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
 
 fmt: .venv/dev
 	$(BIN)/ruff format .
