@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from psm_core.acts.context import Context, count_tokens, unfenced
 from psm_core.attribution import attribute, takes_back
-from psm_core.errors import FeedbackError, UnknownMemoryError
+from psm_core.errors import UnknownMemoryError
 from psm_core.memory import Memory
-from psm_core.types import Entry, Feedback, Outcome, Recall, Turn
+from psm_core.types import Entry, Outcome, Recall, Turn
 
 
 class View(NamedTuple):
@@ -92,7 +92,7 @@ class Conversation:
         shown, self._shown, self._last = self._shown, None, None
         if shown is not None and shown.cue == words:
             self._last = _Exchange(shown, answer)
-            self._learn(attribute(shown, answer))
+            self.memory.learn(attribute(shown, answer))
 
     # ------------------------------------------------------------------- showing
 
@@ -151,7 +151,7 @@ class Conversation:
         feedback = attribute(exchange.recall, exchange.answer, words)
         if feedback.corrected:
             self._refuted.update(feedback.corrected)
-            self._learn(feedback)
+            self.memory.learn(feedback)
 
     def _remembered(self, recent: Sequence[Turn]) -> _Exchange | None:
         """The last exchange, where another object or process held it.
@@ -174,21 +174,6 @@ class Conversation:
             )
         ]
         return _Exchange(replace(recall, hits=tuple(hits)), answer.text)
-
-    def _learn(self, feedback: Feedback) -> None:
-        try:
-            self.memory.learn(feedback)
-        except (FeedbackError, UnknownMemoryError):
-            # What was forgotten since it was shown can't be judged any more.
-            there = {i for i in feedback.outcomes() if self._entry(i) is not None}
-            self.memory.learn(
-                Feedback(
-                    feedback.recall_id,
-                    used=[i for i in feedback.used if i in there],
-                    ignored=[i for i in feedback.ignored if i in there],
-                    corrected=[i for i in feedback.corrected if i in there],
-                )
-            )
 
 
 def _last_answer(recent: Sequence[Turn]) -> str:

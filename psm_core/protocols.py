@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
@@ -459,7 +459,6 @@ class Store(Protocol):
         ...
 
 
-# What a part may be asked to make for one person; see `plugins.Registry`.
 @dataclass(frozen=True, slots=True)
 class Parts:
     """The parts that one `Memory` is made of."""
@@ -468,4 +467,3 @@ class Parts:
     policy: Policy
     clock: Clock
     count_tokens: CountTokens
-    extra: Mapping[str, object] = field(default_factory=dict)

@@ -67,9 +67,7 @@ def consolidate(*, store: Store, parts: Parts, config: Config) -> SleepReport:
         return SleepReport(store.user, parts.clock.now(), _since(began))
     night = _Night(store, parts, config, present)
     episodes = store.listing(tiers=[Tier.EPISODIC], after=watermark, vectors=True)
-    for pattern in parts.policy.abstract(episodes):
-        if pattern.confidence >= config.fact_confidence:
-            _write_fact(pattern, {e.id: e for e in episodes}, night)
+    _write_facts(episodes, night)
     reinforced = apply_judged(store, parts)
     for memory_id in reinforced:
         night.note(memory_id, "reinforced", "its outcomes were applied")
@@ -95,10 +93,21 @@ def consolidate(*, store: Store, parts: Parts, config: Config) -> SleepReport:
 # ------------------------------------------------------------------- the facts
 
 
-def _write_fact(pattern: Pattern, episodes: dict[str, Entry], night: _Night) -> None:
+def _write_facts(episodes: Sequence[Entry], night: _Night) -> None:
+    """Write down the patterns that are sure enough, one transaction each."""
+    by_id = {e.id: e for e in episodes}
+    sure = night.config.fact_confidence
+    found = night.parts.policy.abstract(episodes)
+    patterns = [p for p in found if p.confidence >= sure]
+    vectors = night.parts.encoder.encode([p.text for p in patterns])
+    for pattern, vector in zip(patterns, vectors, strict=True):
+        fact = _fact(pattern, [by_id[i] for i in pattern.episodes], night)
+        _write_fact(replace(fact, vector=vector), pattern, night)
+
+
+def _write_fact(fact: Entry, pattern: Pattern, night: _Night) -> None:
     """Upsert one fact, hold it against its neighbours, archive what it covers."""
     store = night.store
-    fact = _fact(pattern, [episodes[i] for i in pattern.episodes], night)
     with store.transaction():
         # What a person had forgotten isn't learned again from what it rested on.
         if not store.known([fact.id]) and not store.forgotten([fact.id]):
@@ -136,7 +145,6 @@ def _fact(pattern: Pattern, rests_on: Sequence[Entry], night: _Night) -> Entry:
         confidence=pattern.confidence,
         mentions=len(rests_on),
         reason=f"{len(rests_on)} episode(s) say so",
-        vector=night.parts.encoder.encode([pattern.text])[0],
     )
     half_life = night.parts.policy.half_life(fact)
     return replace(fact, trace=replace(fact.trace, half_life=half_life))
