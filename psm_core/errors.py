@@ -66,6 +66,10 @@ class EncoderMismatchError(EncoderError, ValueError):
     """The store was written with another encoder than this process uses."""
 
 
+class WeightsError(PSMError, RuntimeError):
+    """Trained weights are missing, broken, or were trained on other features."""
+
+
 class PluginError(PSMError, RuntimeError):
     """A plugin is missing, broken, or offers what another one offers."""
 

@@ -1,0 +1,106 @@
+"""PSM: the network. A frozen encoder's vectors go in, a head for each skill answers."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from psm_core.errors import WeightsError
+from psm_core.model.card import Card, mismatches
+from psm_core.model.features import NAMES
+from psm_core.model.heads import Fading, Reader
+from psm_core.model.ranking import Ranking
+from psm_core.model.relation import Relation
+
+FIT = ("cosine", "covered", "fit", "margin", "standing", "pool")
+"""What the abstention head sees of a pool of candidates."""
+
+CALIBRATED = ("recall", "keep", "fact", "fit", "relation")
+"""Heads whose logits become probabilities that are right as often as they say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How wide each part is; stands on the card, so that weights find their network."""
+
+    width: int
+    state: int = 96
+    recall: int = 48
+    project: int = 32
+    pair: int = 48
+
+
+class PSM(nn.Module):
+    """The skill of memory as a network: it holds how to, and nobody's content.
+
+    Args:
+        shape: How wide each part is.
+    """
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.shape = shape
+        self.reader = Reader(shape.width, shape.state)
+        self.fading = Fading(shape.state)
+        self.recall = Ranking(len(NAMES), shape.recall)
+        self.fit = nn.Linear(len(FIT), 1)
+        self.relation = Relation(shape.width, shape.project, shape.pair)
+        self.calibration = nn.ParameterDict(
+            {
+                name: nn.Parameter(torch.tensor([1.0, 0.0]), requires_grad=False)
+                for name in CALIBRATED
+            }
+        )
+
+    def calibrated(self, head: str, logit: Tensor) -> Tensor:
+        """A probability in [0, 1] that is right as often as it says.
+
+        Args:
+            head: One of `CALIBRATED`.
+            logit: What that head says, any shape.
+
+        Source:
+            Platt scaling: Platt (1999), fitted on validation people.
+        """
+        slope, offset = self.calibration[head]
+        return torch.sigmoid(slope * logit + offset)
+
+    def save(self, folder: Path, card: Card) -> None:
+        """Write the weights as safetensors in half precision, and the card beside them.
+
+        Args:
+            folder: Where; made if need be.
+            card: What they are; its name is the files' name.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        half = {k: v.half().contiguous() for k, v in self.state_dict().items()}
+        save_file(half, folder / f"{card.name}.safetensors")
+        card.write(folder, asdict(self.shape))
+
+    @classmethod
+    def load(cls, folder: Path, name: str) -> tuple[PSM, Card]:
+        """The network, ready to answer, and its card.
+
+        Raises:
+            WeightsError: They are missing or broken, or were trained on other
+                features than this release computes.
+        """
+        card = Card.read(folder, name)
+        if found := mismatches(card):
+            raise WeightsError(
+                f"the weights {name} don't fit this release: {'; '.join(found)}; train "
+                "them anew with psm train, or install the release that they came with"
+            )
+        network = cls(Shape(**card.shape))
+        try:
+            state = load_file(folder / f"{name}.safetensors")
+            network.load_state_dict({k: v.float() for k, v in state.items()})
+        except (OSError, RuntimeError, ValueError) as fault:
+            raise WeightsError(
+                f"the weights in {folder / name}.safetensors can't be loaded: {fault}"
+            ) from fault
+        return network.eval(), card

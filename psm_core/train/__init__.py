@@ -1,0 +1,1 @@
+"""How the skill is trained: written lives, the curriculum, and the report card."""

@@ -1,0 +1,1 @@
+"""The report card: what each operation is worth, beside its baselines."""

@@ -1,0 +1,192 @@
+"""Is a written life sound? Ids, balance, and how many words a question shares."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from pathlib import Path
+
+from psm_core.store.words import stems
+from psm_core.train.corpus import CHATS, RELATIONS, SORTS, Life, Question, read
+
+TURNS_MIN = 110
+SESSIONS_MIN = 8
+SPAN_MIN = timedelta(days=90)
+QUESTIONS_MIN = 32
+SORTS_MIN = {
+    "single-hop": 8,
+    "multi-hop": 6,
+    "temporal": 5,
+    "preference": 2,
+    "update": 2,
+    "who": 2,
+    "unanswerable": 4,
+}
+"""Least questions of each sort in one life."""
+
+SHARES = {"none": (0.25, 0.45), "some": (0.2, 0.45), "most": (0.2, 0.45)}
+"""Share of the answerable questions by how many words they share with their evidence."""
+
+RELATIONS_MIN = {
+    "update": 7,
+    "contradiction": 5,
+    "duplicate": 5,
+    "compatible": 14,
+    "hedge": 4,
+}
+CORRECTIONS_MIN = 2
+KEEP_SHARE = (0.3, 0.75)
+MOST = 0.5
+"""Share of a question's content words from which on it shares most of them."""
+
+REPEATED_WORDS = 7
+"""So many words in a row in two turns look like a template."""
+
+_WORD = re.compile(r"\w+(?:'\w+)?")
+
+
+def overlap(question: Question, life: Life) -> str:
+    """How many of a question's content words stand in its evidence: none, some, most."""
+    names = {stem for name in life.people for stem in stems(name)}
+    asked = {s for s in stems(question.text) if s not in names}
+    turns = {turn.id: turn for turn in life.turns}
+    found = {s for i in question.evidence for s in stems(turns[i].text)}
+    shared = len(asked & found) / max(len(asked), 1)
+    if not shared:
+        return "none"
+    return "most" if shared >= MOST else "some"
+
+
+def faults(life: Life) -> list[str]:
+    """All that is wrong with a life, each in one line; empty where all is well."""
+    return [*_form(life), *_references(life), *_balance(life), *_repeats(life)]
+
+
+def _form(life: Life) -> Iterable[str]:
+    if life.chat not in CHATS:
+        yield f"chat is {life.chat!r}; one of {', '.join(CHATS)}"
+    turns = life.turns
+    twice = [i for i, n in Counter(t.id for t in turns).items() if n > 1]
+    if twice:
+        yield f"ids used twice: {', '.join(twice)}"
+    strangers = {t.speaker for t in turns} - set(life.people)
+    if strangers:
+        yield f"speakers that the first line doesn't name: {', '.join(strangers)}"
+    if any(a.at > b.at for a, b in zip(turns, turns[1:], strict=False) if a.at and b.at):
+        yield "the sessions aren't in the order of their times"
+    for said in life.said:
+        if not (-1 <= said.valence <= 1 and 0 <= said.arousal <= 1):
+            yield f"{said.turn.id}: valence lies in [-1, 1], arousal in [0, 1]"
+
+
+def _references(life: Life) -> Iterable[str]:
+    known = {t.id for t in life.turns}
+    for question in life.questions:
+        missing = set(question.evidence) - known
+        if missing:
+            yield f"unknown turns {', '.join(missing)}: {question.text}"
+        if question.sort not in SORTS:
+            yield f"unknown sort {question.sort}: {question.text}"
+        if (question.sort == "unanswerable") == bool(question.evidence):
+            yield f"{question.sort} with {len(question.evidence)} turns: {question.text}"
+        if question.sort == "multi-hop" and len(question.evidence) < 2:
+            yield f"multi-hop with one turn: {question.text}"
+    for pair in life.pairs:
+        if pair.relation not in RELATIONS:
+            yield f"unknown relation {pair.relation}: {pair.new}"
+        if pair.ids and life_speaker(life, pair.ids[0]) != pair.speaker:
+            yield f"a pair of two speakers: {pair.ids}"
+    for correction in life.corrections:
+        if not {correction.turn, correction.of} <= known:
+            yield f"a correction of unknown turns: {correction}"
+
+
+def life_speaker(life: Life, turn_id: str) -> str:
+    """Who said the turn of this id."""
+    return next(t.speaker for t in life.turns if t.id == turn_id)
+
+
+def _balance(life: Life) -> Iterable[str]:
+    turns, questions = life.turns, life.questions
+    sessions = {t.session for t in turns}
+    yield from _least("turns", len(turns), TURNS_MIN)
+    yield from _least("sessions", len(sessions), SESSIONS_MIN)
+    yield from _least("questions", len(questions), QUESTIONS_MIN)
+    yield from _least("corrections", len(life.corrections), CORRECTIONS_MIN)
+    first, last = turns[0].at, turns[-1].at
+    if first and last and last - first < SPAN_MIN:
+        yield f"spans {(last - first).days} days; at least {SPAN_MIN.days}"
+    sorts = Counter(q.sort for q in questions)
+    for sort, least in SORTS_MIN.items():
+        yield from _least(f"{sort} questions", sorts[sort], least)
+    relations = Counter(p.relation for p in life.pairs)
+    for relation, least in RELATIONS_MIN.items():
+        yield from _least(f"{relation} pairs", relations[relation], least)
+    kept = sum(s.keep for s in life.said) / len(turns)
+    if not KEEP_SHARE[0] <= kept <= KEEP_SHARE[1]:
+        yield f"{kept:.0%} of the turns are worth keeping; {KEEP_SHARE} expected"
+    answerable = [q for q in questions if q.evidence]
+    shares = Counter(overlap(q, life) for q in answerable)
+    for name, (low, high) in SHARES.items():
+        share = shares[name] / max(len(answerable), 1)
+        if not low <= share <= high:
+            yield f"{share:.0%} of the questions share {name} of their words; {low:.0%} to {high:.0%}"
+
+
+def _least(what: str, found: int, least: int) -> Iterable[str]:
+    if found < least:
+        yield f"{found} {what}; at least {least}"
+
+
+def _repeats(life: Life) -> Iterable[str]:
+    seen: dict[tuple[str, ...], str] = {}
+    for turn in life.turns:
+        said = [w.lower() for w in _WORD.findall(turn.text)]
+        for n in range(len(said) - REPEATED_WORDS + 1):
+            run = tuple(said[n : n + REPEATED_WORDS])
+            if seen.setdefault(run, turn.id) != turn.id:
+                yield f"{turn.id} repeats {seen[run]}: {' '.join(run)}"
+                break
+
+
+def shared_runs(all_lives: Sequence[Life]) -> list[str]:
+    """Runs of words that stand in two lives, which look like a template."""
+    seen: dict[tuple[str, ...], str] = {}
+    found = []
+    for life in all_lives:
+        for turn in life.turns:
+            said = [w.lower() for w in _WORD.findall(turn.text)]
+            for n in range(len(said) - REPEATED_WORDS + 1):
+                run = tuple(said[n : n + REPEATED_WORDS])
+                if seen.setdefault(run, life.name) != life.name:
+                    found.append(f"{life.name} and {seen[run]}: {' '.join(run)}")
+    return found
+
+
+def summary(life: Life) -> str:
+    """The life in one line of figures."""
+    shares = Counter(overlap(q, life) for q in life.questions if q.evidence)
+    return (
+        f"{life.name}: {len(life.turns)} turns, {len(life.questions)} questions "
+        f"(none {shares['none']}, some {shares['some']}, most {shares['most']}), "
+        f"{len(life.pairs)} pairs, keep "
+        f"{sum(s.keep for s in life.said) / len(life.said):.0%}, "
+        f"{sum(len(t.text.split()) for t in life.turns) / len(life.turns):.0f} words a turn"
+    )
+
+
+if __name__ == "__main__":
+    wrong = 0
+    for path in sys.argv[1:]:
+        life = read(Path(path))
+        print(summary(life))  # noqa: T201
+        for fault in faults(life):
+            wrong += 1
+            print(f"  {fault}")  # noqa: T201
+        for question in life.questions:
+            if question.evidence:
+                print(f"    {overlap(question, life):5s} {question.sort:12s} {question.text}")  # noqa: T201
+    sys.exit(bool(wrong))
