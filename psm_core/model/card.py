@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from psm_core.errors import WeightsError
-from psm_core.model.features import FEATURES_HASH
+from psm_core.model.pool import LEARNED_HASH
 from psm_core.model.pairs import PAIRS_HASH
 from psm_core.model.signs import SIGNS_HASH
 
@@ -71,7 +71,7 @@ class Card:
             ) from fault
 
 
-LISTS = {"features": FEATURES_HASH, "signs": SIGNS_HASH, "pairs": PAIRS_HASH}
+LISTS = {"features": LEARNED_HASH, "signs": SIGNS_HASH, "pairs": PAIRS_HASH}
 """Digests of the lists that this release computes."""
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from psm_core.errors import EncoderError
 from psm_core.model import lookup
+from psm_core.model.adapter import Adapter, name_of
 from psm_core.model.lookup import MINILM, MINILM_SHA256, MINILM_WIDTH
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class SentenceEncoder:
     Args:
         name_or_path: A folder with a model, or a name on the Hugging Face hub.  Where
             a name is given, PSM_ENCODER_PATH says in which folder to look first.
+        adapter: A file of what this model learned beyond its own weights, if any.
         device: Where torch computes; vectors of one store should come from one.
 
     Source:
@@ -51,8 +53,15 @@ class SentenceEncoder:
     384
     """
 
-    def __init__(self, name_or_path: str = MINILM, *, device: str = "cpu") -> None:
+    def __init__(
+        self,
+        name_or_path: str = MINILM,
+        *,
+        adapter: Path | None = None,
+        device: str = "cpu",
+    ) -> None:
         self._asked = name_or_path
+        self._adapter = adapter
         self._device = device
         self._path = _explicit_path(name_or_path)
 
@@ -60,8 +69,15 @@ class SentenceEncoder:
     def name(self) -> str:
         """Which weights these are: "all-MiniLM-L6-v2", or a folder's name and digest.
 
-        One set of weights has one name, wherever it lies, and two never share one.
+        With an adapter, the adapter's name and digest: it fits one model only.  One
+        set of weights has one name, wherever it lies, and two never share one.
+
+        Raises:
+            EncoderError: The folder holds no weights.
+            WeightsError: The adapter's file is missing.
         """
+        if self._adapter:
+            return name_of(self._adapter)
         if self._path is None and self._asked == MINILM:
             return MINILM
         digest = lookup.fingerprint(self._folder)
@@ -87,6 +103,7 @@ class SentenceEncoder:
 
         Raises:
             EncoderError: The weights can't be found, trusted or loaded.
+            WeightsError: The adapter can't be read, or is for another model.
         """
         if not texts:
             return np.zeros((0, self.width), np.float32)
@@ -98,7 +115,7 @@ class SentenceEncoder:
 
     @functools.cached_property
     def _network(self) -> _Network:
-        network = _shared(self._folder, self._device)
+        network = _shared(self._folder, self._device, self._adapter)
         found = network(["width"]).shape[1]
         if found != self.width:
             raise EncoderError(
@@ -227,18 +244,19 @@ class _Network:
         return result
 
 
-_networks: dict[tuple[Path, str], _Network] = {}
+_networks: dict[tuple[Path, str, str | None], _Network] = {}
 _loading = threading.Lock()
 
 
-def _shared(folder: Path, device: str) -> _Network:
+def _shared(folder: Path, device: str, adapter: Path | None) -> _Network:
+    known_by = (folder, device, name_of(adapter) if adapter else None)
     with _loading:
-        if (folder, device) not in _networks:
-            _networks[folder, device] = _loaded(folder, device)
-        return _networks[folder, device]
+        if known_by not in _networks:
+            _networks[known_by] = _loaded(folder, device, adapter)
+        return _networks[known_by]
 
 
-def _loaded(folder: Path, device: str) -> _Network:
+def _loaded(folder: Path, device: str, adapter: Path | None) -> _Network:
     # Imported here: torch takes seconds, and a process that only lists needs none.
     from sentence_transformers import SentenceTransformer  # noqa: PLC0415
 
@@ -250,6 +268,9 @@ def _loaded(folder: Path, device: str) -> _Network:
     except (OSError, ValueError, RuntimeError, KeyError, AttributeError) as fault:
         raise EncoderError(f"the model in {folder} can't be loaded: {fault}") from fault
     model.max_seq_length = min(model.max_seq_length or TOKENS_MAX, TOKENS_MAX)
+    if adapter:
+        learned = Adapter.read(adapter)
+        learned.merge(model[0].auto_model, lookup.fingerprint(folder))
     return _Network(model.eval())
 
 

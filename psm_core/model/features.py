@@ -53,8 +53,15 @@ def recall_features(cue: Cue, candidates: Sequence[Candidate]) -> Table:
     Returns:
         (K, F) float32, columns as in `RECALL`; every number is finite.
     """
-    columns = [_scaled(feature, feature.raw(cue, candidates)) for feature in RECALL]
-    table: Table = np.stack(columns, axis=1).astype(np.float32)  # (K, F)
+    return tabled(RECALL, cue, candidates)
+
+
+def tabled(
+    features: Sequence[Feature], cue: Cue, candidates: Sequence[Candidate]
+) -> Table:
+    """(K, F) float32: the columns of *features* for K candidates."""
+    columns = [_scaled(feature, feature.raw(cue, candidates)) for feature in features]
+    table: Table = np.stack(columns, axis=1).astype(np.float32)
     return table
 
 

@@ -11,13 +11,10 @@ from torch import Tensor, nn
 
 from psm_core.errors import WeightsError
 from psm_core.model.card import Card, mismatches
-from psm_core.model.features import NAMES
+from psm_core.model.pool import LEARNED_NAMES
 from psm_core.model.heads import Fading, Reader
-from psm_core.model.ranking import Ranking
+from psm_core.model.ranking import FIT, Ranking
 from psm_core.model.relation import Relation
-
-FIT = ("cosine", "covered", "fit", "margin", "standing", "pool")
-"""What the abstention head sees of a pool of candidates."""
 
 CALIBRATED = ("recall", "keep", "fact", "fit", "relation")
 """Heads whose logits become probabilities that are right as often as they say."""
@@ -29,7 +26,7 @@ class Shape:
 
     width: int
     state: int = 96
-    recall: int = 48
+    recall: int = 16
     project: int = 32
     pair: int = 48
 
@@ -46,7 +43,7 @@ class PSM(nn.Module):
         self.shape = shape
         self.reader = Reader(shape.width, shape.state)
         self.fading = Fading(shape.state)
-        self.recall = Ranking(len(NAMES), shape.recall)
+        self.recall = Ranking(len(LEARNED_NAMES), shape.recall)
         self.fit = nn.Linear(len(FIT), 1)
         self.relation = Relation(shape.width, shape.project, shape.pair)
         self.calibration = nn.ParameterDict(
@@ -68,6 +65,11 @@ class PSM(nn.Module):
         """
         slope, offset = self.calibration[head]
         return torch.sigmoid(slope * logit + offset)
+
+    def set_calibration(self, head: str, found: tuple[float, float]) -> None:
+        """Note slope and offset of a head, as `calibrated` uses them."""
+        with torch.no_grad():
+            self.calibration[head].copy_(torch.tensor(found))
 
     def save(self, folder: Path, card: Card) -> None:
         """Write the weights as safetensors in half precision, and the card beside them.

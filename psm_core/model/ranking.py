@@ -2,9 +2,27 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from psm_core.protocols import Candidate
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Column = NDArray[np.float32]
+
+FIT = ("cosine", "covered", "fit", "margin", "standing", "certain", "pool")
+"""What the abstention head sees of a pool of candidates; see `fit_of`."""
+
+FULL = 60
+"""Candidates in a full pool."""
 
 
 class Ranking(nn.Module):
@@ -31,3 +49,32 @@ class Ranking(nn.Module):
         points = self.out(self.drop(hidden)) + self.linear(features)
         squeezed: Tensor = points.squeeze(-1)
         return squeezed
+
+
+def fit_of(pool: Sequence[Candidate], points: Column) -> Column:
+    """What the abstention head sees of a pool.
+
+    Args:
+        pool: K candidates.
+        points: (K,) as `Ranking` gives them.
+
+    Returns:
+        (7,) float32 in the order of `FIT`: the best cosine, the best share of words
+        covered, the best of both together; how far the best stands above the fifth
+        and above the middle; both signals of the one that stands first; the log of
+        the pool's size.
+    """
+    cosine = np.array([c.cosine for c in pool])
+    covered = np.array([c.covered for c in pool])
+    order = np.sort(points)[::-1]
+    first = int(points.argmax())
+    seen = [
+        cosine.max(),
+        covered.max(),
+        (cosine + covered / 2).max(),
+        (order[0] - order[min(5, len(order) - 1)]) / 5,
+        (order[0] - np.median(order)) / 10,
+        cosine[first] + covered[first] / 2,
+        math.log(len(pool)) / math.log(FULL),
+    ]
+    return np.array(seen, np.float32)

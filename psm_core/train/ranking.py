@@ -1,0 +1,254 @@
+"""Stage 2 for recall: how strongly each candidate should surface, and whether any fits."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from psm_core.model.network import PSM
+from psm_core.model.pool import LEARNED, LEARNED_NAMES, tabled
+from psm_core.model.ranking import Ranking, fit_of
+from psm_core.model.weigh import WEIGHTS
+from psm_core.protocols import Policy
+from psm_core.train.calibrate import platt
+from psm_core.train.evaluate.found import Found, found
+from psm_core.train.material import Material, Say
+from psm_core.train.pools import Asked, Asking, asked
+
+if TYPE_CHECKING:
+    from psm_core.train.pools import Table
+
+STORES = (
+    Asking(),
+    Asking(crowd=3, seed=1),
+    Asking(crowd=5, seed=2, after=timedelta(days=700)),
+    Asking(crowd=3, seed=3, slept=True),
+)
+"""How the stores are filled that the ranking is learned from."""
+
+EPOCHS = 6
+"""Passes over the questions; more learn the people by heart."""
+
+RATE = 0.005
+"""Step of AdamW at the beginning; it falls to nothing."""
+
+BATCH = 32
+"""Questions in one step."""
+
+PULL = 0.003
+"""How strongly the linear weights are held at the rules' weights, no unit."""
+
+DECAY = 0.05
+"""Weight decay of the hidden layer, no unit."""
+
+FEATURE_DROP = 0.1
+"""Share of features that a question does without, so that none is leant on alone."""
+
+NAME_DROP = 0.3
+"""Share of questions that do without the names, as chats with an assistant do."""
+
+NAMED = ("speaker_named", "cue_names")
+"""Features that names give."""
+
+EMPTY_MOST = 0.015
+"""Share of answerable validation questions that may be left without an answer."""
+
+
+class Padded(NamedTuple):
+    """Questions side by side: features (N, K, F), relevant and there (N, K)."""
+
+    features: Tensor
+    relevant: Tensor
+    there: Tensor
+
+
+def train_ranking(
+    network: PSM, material: Material, policy: Policy, say: Say
+) -> dict[str, float]:
+    """Train how strongly each candidate surfaces, and when nothing does.
+
+    Starts from the rules' weights (stage 1), learns a list at a time which candidate
+    is evidence (stage 2).  Then learns from pools whose evidence was taken out when
+    to stay silent.
+
+    Args:
+        network: Its recall and fit heads are trained in place.
+        material: Lives, encoder and seed.
+        policy: Gates what the stores hear.
+        say: Told the figures on validation people.
+
+    Returns:
+        "answer": from which probability on that anything fits, memories surface.
+    """
+    train, validation = (
+        [a for how in STORES for a in asked(people, material.encoder, policy, how)]
+        for people in (material.train, material.validation)
+    )
+    imitate(network.recall, train)
+    say(f"recall, imitating the rules: {_said(network.recall, validation)}")
+    learn_lists(network.recall, train, material.seed)
+    say(f"recall, learned from evidence: {_said(network.recall, validation)}")
+    _calibrate(network, validation)
+    threshold = _learn_fit(network, train, validation)
+    say(f"recall answers from {threshold:.2f} on")
+    return {"answer": threshold}
+
+
+def imitate(ranking: Ranking, questions: Sequence[Asked]) -> None:
+    """Make *ranking* give the rules' points; what they don't see weighs nothing."""
+    weights = [WEIGHTS.get(name, 0.0) for name in LEARNED_NAMES]
+    rows = np.concatenate([a.features for a in questions])
+    with torch.no_grad():
+        ranking.linear.weight.copy_(torch.tensor([weights]))
+        ranking.scale.copy_(torch.tensor(rows.std(axis=0) + 0.1))
+        nn.init.zeros_(ranking.out.weight)
+        nn.init.zeros_(ranking.out.bias)
+
+
+def learn_lists(
+    ranking: Ranking,
+    questions: Sequence[Asked],
+    seed: int,
+    *,
+    epochs: int = EPOCHS,
+) -> None:
+    """Learn from whole lists of candidates which of them is evidence.
+
+    Args:
+        ranking: Trained in place.
+        questions: Those without evidence among the candidates are passed over.
+        seed: Of the order and of what is dropped.
+        epochs: Passes over the questions.
+
+    Source:
+        ListNet's top-one cross entropy: Cao et al. (2007).
+    """
+    torch.manual_seed(seed)
+    lists = padded([a for a in questions if a.relevant.any()])
+    start = ranking.linear.weight.detach().clone()
+    hidden = [p for n, p in ranking.named_parameters() if p.requires_grad and n != "linear.weight"]
+    optimizer = torch.optim.AdamW(
+        [
+            {"params": [ranking.linear.weight], "weight_decay": 0.0},
+            {"params": hidden, "weight_decay": DECAY},
+        ],
+        lr=RATE,
+    )
+    steps = epochs * -(-len(lists.features) // BATCH)
+    schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.02, steps)
+    ranking.train()
+    for _ in range(epochs):
+        for rows in torch.randperm(len(lists.features)).split(BATCH):
+            points = ranking(_dropped(lists.features[rows]))
+            pull = PULL * (ranking.linear.weight - start).square().sum()
+            loss = list_loss(points, lists.relevant[rows], lists.there[rows]) + pull
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            schedule.step()
+    ranking.eval()
+
+
+def list_loss(points: Tensor, relevant: Tensor, there: Tensor) -> Tensor:
+    """Cross entropy between where the points lie and where the evidence lies."""
+    chance = functional.log_softmax(points.masked_fill(~there, -1e9), dim=1)
+    return -((relevant * chance).sum(1) / relevant.sum(1)).mean()
+
+
+def padded(questions: Sequence[Asked]) -> Padded:
+    """The questions side by side, pools filled up with nothing."""
+    most = max(len(a.relevant) for a in questions)
+    shape = (len(questions), most)
+    features = torch.zeros(*shape, len(LEARNED_NAMES))
+    relevant, there = torch.zeros(shape), torch.zeros(shape, dtype=torch.bool)
+    for row, one in enumerate(questions):
+        count = len(one.relevant)
+        features[row, :count] = torch.from_numpy(one.features)
+        relevant[row, :count] = torch.from_numpy(one.relevant.astype(np.float32))
+        there[row, :count] = True
+    return Padded(features, relevant, there)
+
+
+def _dropped(features: Tensor) -> Tensor:
+    """The features of some questions without some columns, and without names."""
+    kept = torch.rand(len(features), 1, features.shape[2]) >= FEATURE_DROP
+    nameless = torch.rand(len(features)) < NAME_DROP
+    for name in NAMED:
+        kept[nameless, 0, LEARNED_NAMES.index(name)] = False
+    return features * kept
+
+
+def points_of(ranking: Ranking, features: Table) -> Table:
+    """(K,) points for (K, F) features."""
+    with torch.inference_mode():
+        points: Table = ranking(torch.from_numpy(features)).numpy()
+    return points
+
+
+def ranked(ranking: Ranking, questions: Sequence[Asked]) -> list[Found]:
+    """How well each answerable question's evidence is found."""
+    return [found(points_of(ranking, a.features), a) for a in questions if a.sources]
+
+
+def _said(ranking: Ranking, questions: Sequence[Asked]) -> str:
+    rows = ranked(copy.deepcopy(ranking).eval(), questions)
+    return ", ".join(
+        f"{name} {np.mean([getattr(row, field) for row in rows]):.3f}"
+        for name, field in (("R@5", "recall_5"), ("R@10", "recall_10"), ("nDCG@10", "ndcg_10"))
+    )
+
+
+# ------------------------------------------------------- confidence and abstention
+
+
+def _calibrate(network: PSM, questions: Sequence[Asked]) -> None:
+    points = np.concatenate([points_of(network.recall, a.features) for a in questions])
+    relevant = np.concatenate([a.relevant for a in questions])
+    network.set_calibration("recall", platt(points, relevant))
+
+
+def _learn_fit(
+    network: PSM, train: Sequence[Asked], validation: Sequence[Asked]
+) -> float:
+    rows, answerable = _fits(network, train)
+    torch.manual_seed(0)
+    optimizer = torch.optim.AdamW(network.fit.parameters(), lr=0.05, weight_decay=0.01)
+    # As many answerable as not, so that the threshold alone decides how bold it is.
+    weight = torch.where(answerable > 0, 0.5 / answerable.mean(), 0.5 / (1 - answerable.mean()))
+    for _ in range(300):
+        logits = network.fit(rows).squeeze(1)
+        loss = functional.binary_cross_entropy_with_logits(logits, answerable, weight)
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+    held, answered = _fits(network, validation)
+    with torch.inference_mode():
+        logits = network.fit(held).squeeze(1)
+    network.set_calibration("fit", platt(logits.numpy(), answered.numpy() > 0))
+    sure = network.calibrated("fit", logits[answered > 0])
+    return float(torch.quantile(sure, EMPTY_MOST))
+
+
+def _fits(network: PSM, questions: Sequence[Asked]) -> tuple[Tensor, Tensor]:
+    """What the abstention head sees, of pools with their evidence and without."""
+    rows, answerable = [], []
+    for one in questions:
+        rows.append(_fit(network, one, np.ones(len(one.relevant), bool)))
+        answerable.append(float(one.relevant.any()))
+        if one.relevant.any() and not one.relevant.all():
+            rows.append(_fit(network, one, ~one.relevant))
+            answerable.append(0.0)
+    return torch.tensor(np.stack(rows)), torch.tensor(answerable)
+
+
+def _fit(network: PSM, one: Asked, kept: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Table:
+    pool = [c for c, keep in zip(one.candidates, kept, strict=True) if keep]
+    features = one.features if kept.all() else tabled(LEARNED, one.cue, pool)
+    return fit_of(pool, points_of(network.recall, features))
