@@ -136,13 +136,16 @@ class Weighting(NamedTuple):
     ``scores`` (K,) float32 in [0, 1]; 0 means that it must not surface, and all
     zeros that nothing fits.  ``features`` (K, F) float32 are what the policy saw, in
     the order of ``names``; ``propensities`` (K,) float32 the probability in (0, 1]
-    with which each was let through.
+    with which each was let through.  ``shares`` (K, F) float32 say what each feature
+    added to the score, in a unit of the policy's own, for explanations; None where a
+    policy can't tell.
     """
 
     scores: NDArray[np.float32]
     features: NDArray[np.float32]
     names: tuple[str, ...]
     propensities: NDArray[np.float32]
+    shares: NDArray[np.float32] | None = None
 
 
 class Policy(Protocol):

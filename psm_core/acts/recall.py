@@ -151,7 +151,8 @@ def _hit(one: _Ranked, candidate: Candidate, weighting: Weighting) -> Hit:
 
 def _explained(row: int, candidate: Candidate, weighting: Weighting) -> str:
     """The strongest signals, and what the memory has retained."""
-    values = weighting.features[row]
+    told = weighting.features if weighting.shares is None else weighting.shares
+    values = told[row]
     order = sorted(range(len(values)), key=lambda i: -abs(float(values[i])))
     named = [
         f"{weighting.names[i].replace('_', ' ')} {float(values[i]):+.1f}"

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from psm_core.model.fading import BASE
 from psm_core.model.kinds import LASTING_FIRST
 from psm_core.model.signs import SIGN_NAMES
+from psm_core.types import Entry, Kind, Tier
 
 FADING = ("used", "vain", "corrected", "mentions", "fact", "emotion")
-"""What the half-life head sees beside the text: log counts, and two numbers in [0, 1]."""
+"""What the half-life head sees beside a text: log counts, and two numbers in [0, 1]."""
+
+LOG_FACTOR_MAX = 3.0
+"""Largest log of the factor on the rules' half-life: twentyfold, so that small talk, of
+which the rules keep half for three days, may last two months."""
+
+
+SPREAD = 3.0
+"""Factor on the numbers of a vector, which are about 0.05 each and signs about 0.5."""
+
+ROUTINE = 0.2
+"""Arousal in [0, 1] of calm routine, which moves nobody."""
 
 
 class Reading(NamedTuple):
@@ -29,9 +44,35 @@ class Reading(NamedTuple):
     kind: Tensor
     state: Tensor
 
+    @property
+    def worth(self) -> Tensor:
+        """The logit (N,) that turns are ordered by; `PSM.calibrated` as "keep".
+
+        What is worth keeping and what is asked for later are two labels of one
+        thing; their mean orders turns as well as either does on its own ground.
+        """
+        return (self.keep + self.needed) / 2
+
+    @property
+    def emotion(self) -> Tensor:
+        """The emotional weight (N,) in [0, 1]: half valence, half arousal.
+
+        Gladness and grief weigh alike, calm contentment and a start at something
+        neutral weigh half, and routine weighs nothing.
+
+        Source:
+            Valence and arousal help memory by two routes: Kensinger and Corkin (2004).
+        """
+        valence, arousal = self.feeling.unbind(1)
+        stirred = (arousal - ROUTINE).clamp(min=0) / (1 - ROUTINE)
+        return (valence.abs() + stirred) / 2
+
 
 class Reader(nn.Module):
     """A trunk over a text's vector and signs, and a head for each thing it tells.
+
+    Worth is read off the signs alone: on people it had not met the vector, which knows
+    the topics of the people it learned from, made the order no better.
 
     Args:
         width: D, the numbers in one vector.
@@ -41,17 +82,13 @@ class Reader(nn.Module):
     def __init__(self, width: int, state: int) -> None:
         super().__init__()
         signs = len(SIGN_NAMES)
-        self.trunk = nn.Sequential(
-            nn.Linear(width + signs, state), nn.GELU(), nn.Dropout(0.2)
-        )
-        told = state + signs
-        self.keep = nn.Linear(told, 1)
-        self.needed = nn.Linear(told, 1)
-        self.fact = nn.Linear(told, 1)
-        self.kind = nn.Linear(told, len(LASTING_FIRST))
-        self.feeling = nn.Sequential(
-            nn.Linear(width, state), nn.GELU(), nn.Dropout(0.2), nn.Linear(state, 2)
-        )
+        self.trunk = _hidden(width + signs, state)
+        self.mood = _hidden(width + signs, state // 2)
+        self.keep = nn.Linear(signs, 1)
+        self.needed = nn.Linear(signs, 1)
+        self.fact = nn.Linear(state + signs, 1)
+        self.kind = nn.Linear(state + signs, len(LASTING_FIRST))
+        self.feeling = nn.Linear(state // 2 + signs, 2)
 
     def forward(self, vectors: Tensor, signs: Tensor) -> Reading:
         """What N texts are worth, say and feel.
@@ -60,21 +97,29 @@ class Reader(nn.Module):
             vectors: (N, D) rows of length 1.
             signs: (N, S) as `signs.signs` gives them.
         """
-        state = self.trunk(torch.cat([vectors, signs], 1))
-        told = torch.cat([state, signs], 1)
-        feeling = self.feeling(vectors)
+        seen = torch.cat([SPREAD * vectors, signs], 1)  # (N, D + S)
+        told = torch.cat([self.trunk(seen), signs], 1)  # (N, H)
+        felt = self.feeling(torch.cat([self.mood(seen), signs], 1))  # (N, 2)
         return Reading(
-            keep=self.keep(told).squeeze(1),
-            needed=self.needed(told).squeeze(1),
+            keep=self.keep(signs).squeeze(1),
+            needed=self.needed(signs).squeeze(1),
             fact=self.fact(told).squeeze(1),
-            feeling=torch.stack([feeling[:, 0].tanh(), feeling[:, 1].sigmoid()], 1),
+            feeling=torch.stack([felt[:, 0].tanh(), felt[:, 1].sigmoid()], 1),
             kind=self.kind(told),
             state=told,
         )
 
 
+def _hidden(seen: int, numbers: int) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(seen, numbers), nn.GELU(), nn.Dropout(0.2))
+
+
 class Fading(nn.Module):
-    """Log of the factor on the rules' half-life, in [-2, 2]; 0 before it is trained."""
+    """Log of the factor on the rules' half-life, in [-3, 3]; 0 before it is trained.
+
+    Args:
+        state: Numbers in the trunk.
+    """
 
     def __init__(self, state: int) -> None:
         super().__init__()
@@ -85,4 +130,32 @@ class Fading(nn.Module):
 
     def forward(self, state: Tensor, became: Tensor) -> Tensor:
         """(N, H) of `Reading.state` with (N, 6) of `FADING` to (N,)."""
-        return 2 * self.out(torch.cat([state, became], 1)).squeeze(1).tanh()
+        factor: Tensor = self.out(torch.cat([state, became], 1)).squeeze(1)
+        return LOG_FACTOR_MAX * factor.tanh()
+
+    @staticmethod
+    def between(kind: Tensor, taken: Sequence[Kind]) -> Tensor:
+        """Log (N,) of the factor from one kind's half-life to that of all in doubt.
+
+        A turn that asks and tells on the way is a question by a hair; it should last
+        longer than a mere one.
+
+        Args:
+            kind: (N, 6) of `Reading.kind`.
+            taken: N kinds that the texts were taken for.
+        """
+        logs = torch.tensor([math.log(BASE[k].total_seconds()) for k in LASTING_FIRST])
+        chosen = [LASTING_FIRST.index(k) for k in taken]
+        return kind.softmax(1) @ logs - logs[chosen]
+
+    @staticmethod
+    def became(entry: Entry) -> tuple[float, ...]:
+        """What became of *entry*, in the order of `FADING`; every number is finite."""
+        return (
+            math.log1p(entry.used),
+            math.log1p(max(entry.recalled - entry.used - entry.corrected, 0)),
+            math.log1p(entry.corrected),
+            math.log(max(entry.mentions, 1)),
+            float(entry.tier is Tier.SEMANTIC),
+            entry.emotion,
+        )

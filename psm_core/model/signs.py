@@ -1,4 +1,4 @@
-"""What a trained head sees of a text beside its vector: the list, its order, its units."""
+"""What a trained head sees of a text beside its vector: the list, order and units."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from psm_core.model import words
+from psm_core.model import verbs, words
 from psm_core.model.claims import claims
 from psm_core.model.emotion import emotional_weight
 from psm_core.model.kinds import LASTING_FIRST, kind_of, only_possible
@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Row = NDArray[np.float32]
+
+
+_OTHERS = frozenset(
+    ["he", "she", "they", "him", "her", "them", "his", "hers", "their", "theirs"]
+)
 
 
 class Heard(NamedTuple):
@@ -34,6 +39,19 @@ class Heard(NamedTuple):
     role: str
     before: Turn | None = None
     known: frozenset[str] = frozenset()
+
+    @classmethod
+    def turn(cls, turn: Turn, recent: Sequence[Turn], user: str = "") -> Heard:
+        """A turn as the gate hears it: the past of its session is all that is known.
+
+        Args:
+            turn: What was said.
+            recent: The last turns of its session, oldest first.
+            user: Whose memory it is.
+        """
+        known = known_names([turn.speaker, user, *(t.speaker for t in recent)])
+        before = recent[-1] if recent else None
+        return cls(turn.text, turn.speaker, turn.role, before, known)
 
 
 class Sign(NamedTuple):
@@ -105,9 +123,7 @@ def _calls(heard: Heard) -> float:
 
 
 def _kind(index: int) -> Callable[[Heard], float]:
-    return lambda heard: float(
-        kind_of(heard.text, heard.known) is LASTING_FIRST[index]
-    )
+    return lambda heard: float(kind_of(heard.text, heard.known) is LASTING_FIRST[index])
 
 
 def _possible(heard: Heard) -> float:
@@ -120,6 +136,30 @@ def _asked(heard: Heard) -> float:
     return float(other and before is not None and before.text.rstrip().endswith("?"))
 
 
+def _fresh(heard: Heard) -> float:
+    """Content words that the turn before didn't have: what this one brings in."""
+    told = set(words.content(heard.before.text)) if heard.before else set()
+    fresh = set(words.content(heard.text)) - told - heard.known
+    return math.log1p(len(fresh)) / math.log1p(20)
+
+
+def _before_words(heard: Heard) -> float:
+    said = words.words(heard.before.text) if heard.before else ()
+    return min(math.log1p(len(said)) / math.log1p(60), 1.5)
+
+
+def _before_own(heard: Heard) -> float:
+    return float(heard.before is not None and words.first_person(heard.before.text))
+
+
+def _past(heard: Heard) -> float:
+    return min(sum(map(verbs.past, words.words(heard.text))), 5) / 5
+
+
+def _others(heard: Heard) -> float:
+    return min(sum(w in _OTHERS for w in words.words(heard.text)), 3) / 3
+
+
 def _rare_letters(heard: Heard) -> float:
     """The share of characters that are neither letters nor blanks: code, lists."""
     text = heard.text[: words.TEXT_MAX]
@@ -128,15 +168,15 @@ def _rare_letters(heard: Heard) -> float:
 
 SIGNS = (
     Sign("words", "log of its words, 1 at 60", _log(lambda t: len(words.words(t)), 60)),
-    Sign(
-        "content", "log of its content words, 1 at 30", _log(words.content_count, 30)
-    ),
+    Sign("content", "log of its content words, 1 at 30", _log(words.content_count, 30)),
     Sign(
         "sentences",
         "log of its sentences, 1 at 6",
         _log(lambda t: len(words.sentences(t)), 6),
     ),
-    Sign("density", "share of its words that carry content", lambda h: _density(h.text)),
+    Sign(
+        "density", "share of its words that carry content", lambda h: _density(h.text)
+    ),
     Sign("asking", "share of its sentences that ask", _share(words.asks)),
     Sign("only_asks", "1 where it ends in a question", _on_text(words.asks)),
     Sign(
@@ -144,13 +184,23 @@ SIGNS = (
         "share of its sentences that exclaim",
         _share(lambda s: s.endswith("!")),
     ),
-    Sign("first_person", "1 where the speaker speaks of themselves", _on_text(words.first_person)),
+    Sign(
+        "first_person",
+        "1 where the speaker speaks of themselves",
+        _on_text(words.first_person),
+    ),
     Sign("first_share", "share of its sentences that do", _share(words.first_person)),
-    Sign("second_person", "1 where the listener is spoken of", _on_text(words.second_person)),
+    Sign(
+        "second_person",
+        "1 where the listener is spoken of",
+        _on_text(words.second_person),
+    ),
     Sign("hedged", "1 where something is only possible", _on_text(words.hedged)),
     Sign("all_hedged", "1 where all that matters is", _possible),
     Sign("negated", "1 where something is denied", _on_text(words.negated)),
-    Sign("changed", "1 where something is otherwise than before", _on_text(words.changed)),
+    Sign(
+        "changed", "1 where something is otherwise than before", _on_text(words.changed)
+    ),
     Sign("denies", "1 where it begins by saying no", _on_text(words.denies)),
     Sign("corrects", "1 where it takes something back", _on_text(words.corrects)),
     Sign("timed", "1 where a time is named", _on_text(words.timed)),
@@ -165,6 +215,11 @@ SIGNS = (
     Sign("asked", "1 where somebody else has just asked", _asked),
     Sign("assistant", "1 where no person says it", lambda h: float(h.role != "user")),
     Sign("signs", "share of characters that are no letters", _rare_letters),
+    Sign("fresh", "log of content words that the turn before lacks, 1 at 20", _fresh),
+    Sign("before_words", "log of the words of the turn before, 1 at 60", _before_words),
+    Sign("before_own", "1 where the turn before is in the first person", _before_own),
+    Sign("past", "verbs in the past, 1 at 5", _past),
+    Sign("others", "words for others (she, his, them), 1 at 3", _others),
     Sign("emotion", "its emotional weight by rule", lambda h: emotional_weight(h.text)),
     *(
         Sign(f"kind_{kind}", f"1 where it is of kind {kind} by rule", _kind(index))

@@ -86,7 +86,7 @@ def weigh(cue: Cue, candidates: Sequence[Candidate]) -> Weighting:
     weights = np.array([WEIGHTS.get(name, 0.0) for name in NAMES])  # (F,)
     points = features.astype(np.float64) @ weights  # (K,)
     if not asks_for_past(cue.text):
-        points = _behind_successors(points, candidates)
+        points = behind_successors(points, candidates)
     middle = MIDDLE * _fullness(len(candidates))
     scores = _certainty(candidates) / (1 + np.exp(STEEPNESS * (middle - points)))
     return Weighting(
@@ -94,10 +94,11 @@ def weigh(cue: Cue, candidates: Sequence[Candidate]) -> Weighting:
         features=features,
         names=NAMES,
         propensities=np.ones(len(candidates), np.float32),
+        shares=(features * weights).astype(np.float32),
     )
 
 
-def _behind_successors(points: Column, candidates: Sequence[Candidate]) -> Column:
+def behind_successors(points: Column, candidates: Sequence[Candidate]) -> Column:
     """The points, with each memory behind the one that superseded it, if here."""
     row = {c.entry.id: i for i, c in enumerate(candidates)}
     moved = points.copy()

@@ -7,6 +7,7 @@ people; a little contrast within lives teaches that.
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -21,10 +22,10 @@ from psm_core.model.adapter import Adapter
 from psm_core.train.backbone import Backbone, insert, rounded, take_out
 from psm_core.train.corpus import Life, Pair
 from psm_core.train.lives import crowded
+from psm_core.train.material import Material, Remembered, Say
 
 if TYPE_CHECKING:
     from psm_core.protocols import Encoder
-    from psm_core.train.material import Material, Say
 
 ALIKE = frozenset({"duplicate", "update", "contradiction"})
 """Relations of two statements that are about one thing."""
@@ -106,15 +107,15 @@ def train_adapter(
         MissingExtraError: peft isn't installed.
 
     Source:
-        LoRA: Hu et al. (2021).  InfoNCE: van den Oord et al. (2018).
+        LoRA: Hu et al. (2021).
     """
     torch.manual_seed(material.seed)
     draw = random.Random(material.seed)  # noqa: S311 - not a secret
-    say(f"before: {_spelled(nearness(backbone, material.validation))}")
+    say(f"before: {_told(backbone, material.validation)}")
     insert(backbone.network, recipe.rank, recipe.alpha, recipe.share)
     learned = [p for p in backbone.network.parameters() if p.requires_grad]
     step = torch.optim.AdamW(learned, lr=recipe.rate, weight_decay=0.01)
-    total = recipe.epochs * sum(1 for _ in _stores(material.train, recipe, draw))
+    total = recipe.epochs * math.ceil(len(material.train) / recipe.together)
     pace = torch.optim.lr_scheduler.OneCycleLR(
         step,
         recipe.rate,
@@ -126,14 +127,14 @@ def train_adapter(
         losses = []
         for lives in _stores(material.train, recipe, draw):
             step.zero_grad()
-            losses.append(_learn(backbone, lesson(lives, epoch), recipe))
+            losses.append(gradients(backbone, lesson(lives, epoch), recipe))
             nn.utils.clip_grad_norm_(learned, 1.0)
             step.step()
             pace.step()
         say(f"epoch {epoch + 1} of {recipe.epochs}: loss {np.mean(losses):.3f}")
     # Rounded in the network too, so that what is said holds for what is kept.
     factors = rounded(backbone.network)
-    say(f"after: {_spelled(nearness(backbone, material.validation))}")
+    say(f"after: {_told(backbone, material.validation)}")
     take_out(backbone.network)
     return Adapter(backbone.base, backbone.digest, recipe.rank, recipe.alpha, factors)
 
@@ -160,6 +161,39 @@ def lesson(lives: Sequence[Life], seed: int) -> Lesson:
         torch.tensor(answers),
         [p for life in lives for p in life.pairs],
     )
+
+
+def gradients(backbone: Backbone, taught: Lesson, recipe: Recipe) -> float:
+    """Leave the gradients of one lesson in the network, and return its loss.
+
+    Args:
+        backbone: What learns.
+        taught: One store and what is asked of it.
+        recipe: Which temperature and weights, and whether to spare memory.
+
+    Returns:
+        The loss in nats, from 0 up.
+
+    Source:
+        InfoNCE: van den Oord et al. (2018).  Sparing: Gao et al. (2021).
+    """
+    statements = [text for p in taught.pairs for text in (p.old, p.new)]
+    texts = list(dict.fromkeys([*taught.turns, *taught.questions, *statements]))
+    texts.sort(key=len)
+    at = {text: n for n, text in enumerate(texts)}
+    with torch.set_grad_enabled(not recipe.sparing):
+        vectors = backbone.vectors(texts)
+    if recipe.sparing:
+        vectors.requires_grad_()
+    loss = _loss(vectors, at, taught, recipe)
+    loss.backward()  # type: ignore[no-untyped-call]
+    if recipe.sparing:
+        # Each batch again, with its own share.
+        assert vectors.grad is not None
+        for start in range(0, len(texts), SPARING):
+            batch = slice(start, start + SPARING)
+            backbone.vectors(texts[batch]).backward(vectors.grad[batch])  # type: ignore[no-untyped-call]
+    return loss.item()
 
 
 def nearness(encoder: Encoder, lives: Sequence[Life]) -> dict[str, float]:
@@ -198,27 +232,6 @@ def _stores(
     size = recipe.together
     groups = [shuffled[n : n + size] for n in range(0, len(shuffled), size)]
     return draw.sample(groups, len(groups))
-
-
-def _learn(backbone: Backbone, taught: Lesson, recipe: Recipe) -> float:
-    """Leave the gradients of one lesson in the network, and return its loss."""
-    statements = [text for p in taught.pairs for text in (p.old, p.new)]
-    texts = list(dict.fromkeys([*taught.turns, *taught.questions, *statements]))
-    texts.sort(key=len)
-    at = {text: n for n, text in enumerate(texts)}
-    with torch.set_grad_enabled(not recipe.sparing):
-        vectors = backbone.vectors(texts)
-    if recipe.sparing:
-        vectors.requires_grad_()
-    loss = _loss(vectors, at, taught, recipe)
-    loss.backward()  # type: ignore[no-untyped-call]
-    if recipe.sparing:
-        # Gradient caching, Gao et al. (2021): each batch again, with its own share.
-        assert vectors.grad is not None
-        for start in range(0, len(texts), SPARING):
-            batch = slice(start, start + SPARING)
-            backbone.vectors(texts[batch]).backward(vectors.grad[batch])  # type: ignore[no-untyped-call]
-    return loss.item()
 
 
 def _loss(
@@ -278,5 +291,6 @@ def _alike(encoder: Encoder, lives: Sequence[Life]) -> float:
     return float((same[:, None] > other[None]).mean())
 
 
-def _spelled(found: dict[str, float]) -> str:
+def _told(backbone: Backbone, lives: Sequence[Life]) -> str:
+    found = nearness(Remembered(backbone), lives)
     return ", ".join(f"{what} {value:.3f}" for what, value in found.items())

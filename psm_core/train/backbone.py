@@ -63,7 +63,7 @@ class Backbone:
         """The name without an adapter: of the file or folder, and the digest."""
         if self.digest == lookup.MINILM_SHA256:
             return lookup.MINILM
-        return f"{self.path.stem}-{self.digest[:8]}"
+        return f"{self.path.name.removesuffix('.gguf')}-{self.digest[:8]}"
 
     @property
     def name(self) -> str:
@@ -122,6 +122,7 @@ class Backbone:
         )
 
     @functools.cached_property
+    @torch.inference_mode(mode=False)  # weights first loaded to answer can learn too
     def _opened(self) -> tuple[nn.Module, Rows]:
         own = (self.path / "modules.json").is_file()
         try:
@@ -265,6 +266,7 @@ def take_out(network: nn.Module) -> None:
     for name, layer in _inserted(network).items():
         parent, _, last = name.rpartition(".")
         setattr(network.get_submodule(parent), last, layer.base_layer)
+    del network.peft_config
 
 
 def _inserted(network: nn.Module) -> dict[str, Any]:

@@ -75,7 +75,9 @@ def _form(life: Life) -> Iterable[str]:
     strangers = {t.speaker for t in turns} - set(life.people)
     if strangers:
         yield f"speakers that the first line doesn't name: {', '.join(strangers)}"
-    if any(a.at > b.at for a, b in zip(turns, turns[1:], strict=False) if a.at and b.at):
+    if any(
+        a.at > b.at for a, b in zip(turns, turns[1:], strict=False) if a.at and b.at
+    ):
         yield "the sessions aren't in the order of their times"
     for said in life.said:
         if not (-1 <= said.valence <= 1 and 0 <= said.arousal <= 1):
@@ -188,5 +190,7 @@ if __name__ == "__main__":
             print(f"  {fault}")  # noqa: T201
         for question in life.questions:
             if question.evidence:
-                print(f"    {overlap(question, life):5s} {question.sort:12s} {question.text}")  # noqa: T201
+                print(
+                    f"    {overlap(question, life):5s} {question.sort:12s} {question.text}"
+                )  # noqa: T201
     sys.exit(bool(wrong))
