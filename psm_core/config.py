@@ -31,11 +31,12 @@ class Config:
     home: Path = HOME
     """Where the people's folders lie."""
 
-    encoder: str = "all-MiniLM-L6-v2"
+    encoder: str = "psm-mini"
     """A registered encoder's name, or a folder with a sentence-transformers model."""
 
-    policy: str = "rules"
-    """A registered policy's name."""
+    policy: str = "auto"
+    """A registered policy's name; "auto" takes the trained weights where they were
+    trained on this encoder, and the rules where they weren't."""
 
     recall_limit: int = 10
     """Most memories that one recall returns, unless it is told otherwise."""

@@ -124,13 +124,13 @@ class Memory:
         self.config = config or Config.load(**named, **settings)
         self.user = user
         self._plugins = Plugins(plugins)
+        encoder_ = self._plugins.encoder(self.config.encoder, encoder)
         self._parts = Parts(
-            encoder=self._plugins.encoder(self.config.encoder, encoder),
-            policy=self._plugins.policy(self.config.policy, policy),
+            encoder=encoder_,
+            policy=self._plugins.policy(self.config.policy, policy, encoder_),
             clock=clock or SystemClock(),
             count_tokens=count_tokens or context.count_tokens,
         )
-        encoder_ = self._parts.encoder
         self._home = Home(self.config, encoder_.name, encoder_.width)
         self._sensory = Sensory(self.config.sensory_turns)
         self._asleep = threading.Lock()

@@ -15,8 +15,12 @@ from typing import Any, NamedTuple
 import pluggy
 
 from psm_core import builtin, hookspecs
-from psm_core.config import Config
-from psm_core.errors import MissingExtraError, PluginError, PSMError
+from psm_core.errors import (
+    EncoderMismatchError,
+    MissingExtraError,
+    PluginError,
+    PSMError,
+)
 from psm_core.protocols import Encoder, Policy
 from psm_core.types import Turn
 
@@ -24,6 +28,15 @@ log = logging.getLogger(__name__)
 
 KINDS = ("encoder", "policy", "integration")
 """What a plugin may offer."""
+
+AUTO = "auto"
+"""The policy's name that means: trained weights where they fit, else the rules."""
+
+TRAINED, UNTRAINED = "psm-mini", "rules"
+"""What `AUTO` chooses between."""
+
+ANY_FOLDER = "all-MiniLM-L6-v2"
+"""The offer that loads an encoder from any folder."""
 
 REDACTED = "[redacted]"
 """What is stored of a turn of which redaction left nothing."""
@@ -130,16 +143,40 @@ class Plugins:
             return given
         known = name in self.offers.names("encoder")
         if not known and Path(name).expanduser().is_dir():
-            made: Encoder = self.offers.get("encoder", Config().encoder)(name)
+            made: Encoder = self.offers.get("encoder", ANY_FOLDER)(name)
         else:
             made = self.offers.get("encoder", name)()
         return made
 
-    def policy(self, name: str, given: Policy | str | None = None) -> Policy:
-        """The policy that was given, or the one that *name* names."""
+    def policy(
+        self, name: str, given: Policy | str | None, encoder: Encoder
+    ) -> Policy:
+        """The policy that was given, or the one that *name* names.
+
+        Args:
+            name: A registered policy, or `AUTO`.
+            given: Wins over *name* where it is a policy and no name.
+            encoder: Whose vectors it will see.
+
+        Raises:
+            EncoderMismatchError: It was trained on another encoder's vectors.
+            WeightsError: Its weights are missing, broken or of another release.
+        """
+        made: Policy
         if given is not None and not isinstance(given, str):
-            return given
-        made: Policy = self.offers.get("policy", name)()
+            made = given
+        elif name == AUTO:
+            made = self.offers.get("policy", TRAINED)()
+            if _trained_on(made) != encoder.name:
+                made = self.offers.get("policy", UNTRAINED)()
+        else:
+            made = self.offers.get("policy", name)()
+        if _trained_on(made) not in (None, encoder.name):
+            raise EncoderMismatchError(
+                f"the policy {made.name} was trained on vectors of {_trained_on(made)}, "
+                f"and this memory uses {encoder.name}; leave out the encoder, or the "
+                "policy"
+            )
         return made
 
     def redact(self, text: str, user: str) -> str:
@@ -189,6 +226,12 @@ class Plugins:
                     hook_name,
                     type(fault).__name__,
                 )
+
+
+def _trained_on(policy: Policy) -> str | None:
+    """The encoder whose vectors a policy needs; None where it needs none."""
+    needed: str | None = getattr(policy, "encoder", None)
+    return needed
 
 
 @functools.cache

@@ -112,21 +112,19 @@ def shown(report: Report) -> Iterable[RenderableType]:
 
 
 def measured(rows: Sequence[Measured]) -> Table:
-    """Each figure with its systems under it, the figure's name said once."""
-    table = columns(
-        "figure", "system", "value", "95 % of resamples", "n", "least, most"
-    )
+    """Each figure with its systems under it; the last numbers span the people."""
+    table = columns("value", "95 % of resamples", "n", "people from, to", "")
     above = ""
     for row in rows:
-        said = "" if row.measure == above else row.measure
+        if row.measure != above:
+            table.add_row("", "", "", "", Text(row.measure, "bold"))
         above = row.measure
         table.add_row(
-            said,
-            Text(row.system, "bold" if row.system == "psm" else ""),
             number(row.value),
             f"{number(row.low)} to {number(row.high)}",
             f"{row.n:,}",
             spread(row.people),
+            line(f"  {row.system}", "cyan" if row.system == "psm" else ""),
         )
     return table
 
@@ -143,11 +141,14 @@ def number(value: float) -> str:
 
 
 def spread(people: Mapping[str, float]) -> str:
-    """The lowest and the highest of the people, by name; nothing for one."""
+    """The lowest and the highest of the people; nothing where there is one.
+
+    >>> spread({"ada": 0.5, "bob": 0.25})
+    '.250, .500'
+    """
     if len(people) < 2:
         return ""
-    low, high = (pick(people, key=people.__getitem__) for pick in (min, max))
-    return f"{low} {number(people[low])}, {high} {number(people[high])}"
+    return f"{number(min(people.values()))}, {number(max(people.values()))}"
 
 
 def judged(verdicts: Sequence[Verdict]) -> Table:

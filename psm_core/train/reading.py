@@ -265,7 +265,7 @@ def _loss_elsewhere(reader: Reader, texts: Felt, scale: Tensor) -> Tensor:
 
 def _distance(said: Tensor, true: Tensor) -> Tensor:
     """Mean squared distance over the variance, so that all corpora count alike."""
-    return ((said - true).square().mean(0) / (true.var(0) + 1e-3)).mean()
+    return ((said - true).square().mean(0) / (true.var(0, correction=0) + 1e-3)).mean()
 
 
 def _best_split(said: Tensor, true: Tensor) -> float:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -28,7 +29,7 @@ SORTS_MIN = {
 """Least questions of each sort in one life."""
 
 SHARES = {"none": (0.25, 0.45), "some": (0.2, 0.45), "most": (0.2, 0.45)}
-"""Share of the answerable questions by how many words they share with their evidence."""
+"""Share of the answerable questions, by how many words their evidence has of them."""
 
 RELATIONS_MIN = {
     "update": 7,
@@ -43,17 +44,21 @@ MOST = 0.5
 """Share of a question's content words from which on it shares most of them."""
 
 REPEATED_WORDS = 7
-"""So many words in a row in two turns look like a template."""
+"""So many words in a row in two turns of one life look like a template."""
+
+SHARED_WORDS = 8
+"""So many in two lives; in 100,000 words seven plain ones meet by chance (once)."""
 
 _WORD = re.compile(r"\w+(?:'\w+)?")
 
 
 def overlap(question: Question, life: Life) -> str:
-    """How many of a question's content words stand in its evidence: none, some, most."""
+    """How many of a question's words stand in its evidence: none, some, most."""
     names = {stem for name in life.people for stem in stems(name)}
     asked = {s for s in stems(question.text) if s not in names}
     turns = {turn.id: turn for turn in life.turns}
-    found = {s for i in question.evidence for s in stems(turns[i].text)}
+    known = [turns[i].text for i in question.evidence if i in turns]
+    found = {s for text in known for s in stems(text)}
     shared = len(asked & found) / max(len(asked), 1)
     if not shared:
         return "none"
@@ -75,9 +80,7 @@ def _form(life: Life) -> Iterable[str]:
     strangers = {t.speaker for t in turns} - set(life.people)
     if strangers:
         yield f"speakers that the first line doesn't name: {', '.join(strangers)}"
-    if any(
-        a.at > b.at for a, b in zip(turns, turns[1:], strict=False) if a.at and b.at
-    ):
+    if any(a.at > b.at for a, b in itertools.pairwise(turns) if a.at and b.at):
         yield "the sessions aren't in the order of their times"
     for said in life.said:
         if not (-1 <= said.valence <= 1 and 0 <= said.arousal <= 1):
@@ -87,28 +90,29 @@ def _form(life: Life) -> Iterable[str]:
 def _references(life: Life) -> Iterable[str]:
     known = {t.id for t in life.turns}
     for question in life.questions:
-        missing = set(question.evidence) - known
-        if missing:
-            yield f"unknown turns {', '.join(missing)}: {question.text}"
-        if question.sort not in SORTS:
-            yield f"unknown sort {question.sort}: {question.text}"
-        if (question.sort == "unanswerable") == bool(question.evidence):
-            yield f"{question.sort} with {len(question.evidence)} turns: {question.text}"
-        if question.sort == "multi-hop" and len(question.evidence) < 2:
-            yield f"multi-hop with one turn: {question.text}"
+        yield from _question(question, known)
+    speaker = {t.id: t.speaker for t in life.turns}
     for pair in life.pairs:
         if pair.relation not in RELATIONS:
             yield f"unknown relation {pair.relation}: {pair.new}"
-        if pair.ids and life_speaker(life, pair.ids[0]) != pair.speaker:
+        if pair.ids and {speaker[i] for i in pair.ids} != {pair.speaker}:
             yield f"a pair of two speakers: {pair.ids}"
     for correction in life.corrections:
         if not {correction.turn, correction.of} <= known:
             yield f"a correction of unknown turns: {correction}"
 
 
-def life_speaker(life: Life, turn_id: str) -> str:
-    """Who said the turn of this id."""
-    return next(t.speaker for t in life.turns if t.id == turn_id)
+def _question(question: Question, known: Collection[str]) -> Iterable[str]:
+    text, sort, evidence = question.text, question.sort, question.evidence
+    missing = set(evidence) - set(known)
+    if missing:
+        yield f"unknown turns {', '.join(sorted(missing))}: {text}"
+    if sort not in SORTS:
+        yield f"unknown sort {sort}: {text}"
+    if (sort == "unanswerable") == bool(evidence):
+        yield f"{sort} with {len(evidence)} turns: {text}"
+    if sort == "multi-hop" and len(evidence) < 2:
+        yield f"multi-hop with one turn: {text}"
 
 
 def _balance(life: Life) -> Iterable[str]:
@@ -121,12 +125,9 @@ def _balance(life: Life) -> Iterable[str]:
     first, last = turns[0].at, turns[-1].at
     if first and last and last - first < SPAN_MIN:
         yield f"spans {(last - first).days} days; at least {SPAN_MIN.days}"
-    sorts = Counter(q.sort for q in questions)
-    for sort, least in SORTS_MIN.items():
-        yield from _least(f"{sort} questions", sorts[sort], least)
-    relations = Counter(p.relation for p in life.pairs)
-    for relation, least in RELATIONS_MIN.items():
-        yield from _least(f"{relation} pairs", relations[relation], least)
+    yield from _each("questions", Counter(str(q.sort) for q in questions), SORTS_MIN)
+    found = Counter(str(p.relation) for p in life.pairs)
+    yield from _each("pairs", found, RELATIONS_MIN)
     kept = sum(s.keep for s in life.said) / len(turns)
     if not KEEP_SHARE[0] <= kept <= KEEP_SHARE[1]:
         yield f"{kept:.0%} of the turns are worth keeping; {KEEP_SHARE} expected"
@@ -135,7 +136,17 @@ def _balance(life: Life) -> Iterable[str]:
     for name, (low, high) in SHARES.items():
         share = shares[name] / max(len(answerable), 1)
         if not low <= share <= high:
-            yield f"{share:.0%} of the questions share {name} of their words; {low:.0%} to {high:.0%}"
+            yield (
+                f"{share:.0%} of the questions share {name} of their words; "
+                f"{low:.0%} to {high:.0%}"
+            )
+
+
+def _each(
+    what: str, found: Mapping[str, int], at_least: Mapping[str, int]
+) -> Iterable[str]:
+    for name, least in at_least.items():
+        yield from _least(f"{name} {what}", found.get(name, 0), least)
 
 
 def _least(what: str, found: int, least: int) -> Iterable[str]:
@@ -146,51 +157,58 @@ def _least(what: str, found: int, least: int) -> Iterable[str]:
 def _repeats(life: Life) -> Iterable[str]:
     seen: dict[tuple[str, ...], str] = {}
     for turn in life.turns:
-        said = [w.lower() for w in _WORD.findall(turn.text)]
-        for n in range(len(said) - REPEATED_WORDS + 1):
-            run = tuple(said[n : n + REPEATED_WORDS])
+        for run in _runs(turn.text, REPEATED_WORDS):
             if seen.setdefault(run, turn.id) != turn.id:
                 yield f"{turn.id} repeats {seen[run]}: {' '.join(run)}"
                 break
 
 
 def shared_runs(all_lives: Sequence[Life]) -> list[str]:
-    """Runs of words that stand in two lives, which look like a template."""
+    """Runs of `SHARED_WORDS` words that stand in two lives, as a template's would."""
     seen: dict[tuple[str, ...], str] = {}
-    found = []
-    for life in all_lives:
-        for turn in life.turns:
-            said = [w.lower() for w in _WORD.findall(turn.text)]
-            for n in range(len(said) - REPEATED_WORDS + 1):
-                run = tuple(said[n : n + REPEATED_WORDS])
-                if seen.setdefault(run, life.name) != life.name:
-                    found.append(f"{life.name} and {seen[run]}: {' '.join(run)}")
-    return found
+    return [
+        f"{life.name} and {seen[run]}: {' '.join(run)}"
+        for life in all_lives
+        for turn in life.turns
+        for run in _runs(turn.text, SHARED_WORDS)
+        if seen.setdefault(run, life.name) != life.name
+    ]
+
+
+def _runs(text: str, length: int) -> Iterable[tuple[str, ...]]:
+    said = [word.lower() for word in _WORD.findall(text)]
+    for n in range(len(said) - length + 1):
+        yield tuple(said[n : n + length])
 
 
 def summary(life: Life) -> str:
     """The life in one line of figures."""
     shares = Counter(overlap(q, life) for q in life.questions if q.evidence)
+    kept = sum(s.keep for s in life.said) / len(life.said)
+    length = sum(len(t.text.split()) for t in life.turns) / len(life.turns)
     return (
         f"{life.name}: {len(life.turns)} turns, {len(life.questions)} questions "
         f"(none {shares['none']}, some {shares['some']}, most {shares['most']}), "
-        f"{len(life.pairs)} pairs, keep "
-        f"{sum(s.keep for s in life.said) / len(life.said):.0%}, "
-        f"{sum(len(t.text.split()) for t in life.turns) / len(life.turns):.0f} words a turn"
+        f"{len(life.pairs)} pairs, keep {kept:.0%}, {length:.0f} words a turn"
     )
 
 
+def report(paths: Iterable[Path]) -> tuple[list[str], int]:
+    """What is to be said of the lives in *paths*, line by line, and how many faults."""
+    lines, wrong = [], 0
+    for life in map(read, paths):
+        found = faults(life)
+        wrong += len(found)
+        lines += [summary(life), *(f"  {fault}" for fault in found)]
+        lines += [
+            f"    {overlap(question, life):5s} {question.sort:12s} {question.text}"
+            for question in life.questions
+            if question.evidence
+        ]
+    return lines, wrong
+
+
 if __name__ == "__main__":
-    wrong = 0
-    for path in sys.argv[1:]:
-        life = read(Path(path))
-        print(summary(life))  # noqa: T201
-        for fault in faults(life):
-            wrong += 1
-            print(f"  {fault}")  # noqa: T201
-        for question in life.questions:
-            if question.evidence:
-                print(
-                    f"    {overlap(question, life):5s} {question.sort:12s} {question.text}"
-                )  # noqa: T201
-    sys.exit(bool(wrong))
+    said, faulty = report(map(Path, sys.argv[1:]))
+    print("\n".join(said))  # noqa: T201
+    sys.exit(bool(faulty))

@@ -127,7 +127,7 @@ def test_two_offers_of_one_name_are_refused():
 
 def test_an_unknown_offer_names_the_known_ones():
     """The error lists what could have been meant."""
-    with pytest.raises(PluginError, match="the policy 'magic'; offered: rules"):
+    with pytest.raises(PluginError, match="the policy 'magic'; offered: psm-mini, rules"):
         plugins().offers.get("policy", "magic")
 
 
@@ -151,6 +151,6 @@ def test_built_ins_are_ordinary_plugins():
     """What ships with the package stands in the same registry as everything else."""
     offers = plugins().offers
 
-    assert offers.names("encoder") == ["all-MiniLM-L6-v2", "hash"]
+    assert offers.names("encoder") == ["all-MiniLM-L6-v2", "hash", "psm-mini"]
     assert offers.names("policy") == ["rules"]
     assert all(isinstance(offer.target, str) for offer in offers.all())

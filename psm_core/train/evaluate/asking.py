@@ -1,4 +1,4 @@
-"""Putting the questions of a life to a memory that heard it, and reading the answers."""
+"""Putting the questions of a life to a memory that heard it."""
 
 from __future__ import annotations
 

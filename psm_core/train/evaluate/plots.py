@@ -17,7 +17,9 @@ SETTINGS = {
     "font.size": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "axes.prop_cycle": "cycler('color', ['#0a7f8c', '#8a8a8a', '#c9803a', '#5c6bc0', '#b0b0b0'])",
+    "axes.prop_cycle": (
+        "cycler('color', ['#0a7f8c', '#8a8a8a', '#c9803a', '#5c6bc0', '#b0b0b0'])"
+    ),
 }
 """How every picture looks; the salt makes the ids in the file the same each time."""
 
@@ -39,7 +41,8 @@ class Curve(NamedTuple):
     """A picture of one figure at several settings, a line for each system.
 
     ``measure`` matches the names of the rows, its one group being the setting, which
-    ``x`` makes a number to plot.  ``even`` draws the line of perfect honesty.
+    ``x`` makes a number to plot.  ``systems`` are those that are drawn, all where it
+    is empty.  ``even`` draws the line of perfect honesty.
     """
 
     name: str
@@ -48,6 +51,7 @@ class Curve(NamedTuple):
     across: str
     upward: str
     x: Callable[[float], float] = float
+    systems: tuple[str, ...] = ()
     even: bool = False
     log: bool = False
 
@@ -76,6 +80,7 @@ CURVES = (
         "share of the turns kept",
         "share of what is needed kept",
         x=lambda percent: percent / 100,
+        systems=("psm", "rules", "fixed exponential", "ACT-R", "length"),
     ),
     Curve(
         "utility",
@@ -142,14 +147,16 @@ def _drawing(curve: Curve, lines: Points) -> Callable[[Any], None]:
 def points(rows: Sequence[Measured], curve: Curve) -> Points:
     """The points of *curve* by system, from left to right.
 
-    >>> row = Measured("decay", "needed kept in 20% of the turns", "psm", .4, .3, .5, 9, {})
+    >>> name = "needed kept in 20% of the turns"
+    >>> row = Measured("decay", name, "psm", 0.4, 0.3, 0.5, 9, {})
     >>> points([row], CURVES[2])["psm"][0][0]
     0.2
     """
     found: Points = {}
     for row in rows:
         match = re.fullmatch(curve.measure, row.measure)
-        if row.operation == curve.operation and match:
+        drawn = not curve.systems or row.system in curve.systems
+        if row.operation == curve.operation and match and drawn:
             x = curve.x(float(match[1].replace(",", "")))
             found.setdefault(row.system, []).append((x, row))
     return {name: sorted(own, key=lambda p: p[0]) for name, own in found.items()}
@@ -174,8 +181,10 @@ def _lines(axes: Any, curve: Curve, lines: Points) -> None:
     for system, own in lines.items():
         xs, rows = [x for x, _ in own], [row for _, row in own]
         (drawn,) = axes.plot(xs, [r.value for r in rows], marker="o", label=system)
-        low, high = [r.low for r in rows], [r.high for r in rows]
-        axes.fill_between(xs, low, high, color=drawn.get_color(), alpha=0.12)
+        # One band is readable, five are not; each system's interval is on the card.
+        if system == "psm":
+            low, high = [r.low for r in rows], [r.high for r in rows]
+            axes.fill_between(xs, low, high, color=drawn.get_color(), alpha=0.12)
     if curve.log:
         axes.set_xscale("symlog", linthresh=100)
     axes.set_xlabel(curve.across)

@@ -36,6 +36,9 @@ OPERATION = "recall"
 NAMELESS = "R@10 without names"
 """The figure of the probe that takes the names out of the questions."""
 
+TOLD_APART = "AUC of answerable against unanswerable"
+"""The figure that says whether a policy knows when it knows nothing."""
+
 SHOWN = 10
 """Memories of each recall whose scores are held against what was so."""
 
@@ -139,8 +142,7 @@ def _silence(system: str, seen: Seen) -> Iterable[Measured]:
             name: paired((w.sure for w in own), (bool(w.asked.sources) for w in own))
             for name, own in seen.items()
         }
-        measure = "AUC of answerable against unanswerable"
-        yield measured(OPERATION, measure, system, sure, auc)
+        yield measured(OPERATION, TOLD_APART, system, sure, auc)
 
 
 def _honesty(system: str, seen: Seen) -> Iterable[Measured]:
@@ -172,22 +174,32 @@ def _error(cases: Sequence[Case]) -> float:
 
 def _baselines(lives: Sequence[Life], plain: Remembered) -> Iterable[Measured]:
     """The usual retrievers without names, and how well they know when to be silent."""
-    nameless: dict[str, dict[str, list[float]]] = defaultdict(dict)
-    sure: dict[str, dict[str, list[Case]]] = defaultdict(dict)
-    for life in lives:
-        bare = Baselines(life, plain, nameless=True)
-        whole = Baselines(life, plain)
-        for question in life.questions:
-            for name, ranked in bare.rankings(question.text).items():
-                if question.evidence:
-                    value = judged(ranked.ranking, question.evidence).recall_10
-                    nameless[name].setdefault(life.name, []).append(value)
-            for name, ranked in whole.rankings(question.text).items():
-                case = ranked.best, float(bool(question.evidence))
-                sure[name].setdefault(life.name, []).append(case)
-    for name, values in nameless.items():
+    for name, values in _bare(lives, plain).items():
         yield measured(OPERATION, NAMELESS, name, values)
     if any(not q.evidence for life in lives for q in life.questions):
-        measure = "AUC of answerable against unanswerable"
-        for name, cases in sure.items():
-            yield measured(OPERATION, measure, name, cases, auc)
+        for name, cases in _best(lives, plain).items():
+            yield measured(OPERATION, TOLD_APART, name, cases, auc)
+
+
+def _bare(
+    lives: Sequence[Life], plain: Remembered
+) -> dict[str, dict[str, list[float]]]:
+    found: dict[str, dict[str, list[float]]] = defaultdict(dict)
+    for life in lives:
+        baselines = Baselines(life, plain, nameless=True)
+        for question in (q for q in life.questions if q.evidence):
+            for name, ranked in baselines.rankings(question.text).items():
+                value = judged(ranked.ranking, question.evidence).recall_10
+                found[name].setdefault(life.name, []).append(value)
+    return found
+
+
+def _best(lives: Sequence[Life], plain: Remembered) -> dict[str, dict[str, list[Case]]]:
+    found: dict[str, dict[str, list[Case]]] = defaultdict(dict)
+    for life in lives:
+        baselines = Baselines(life, plain)
+        for question in life.questions:
+            for name, ranked in baselines.rankings(question.text).items():
+                case = ranked.best, float(bool(question.evidence))
+                found[name].setdefault(life.name, []).append(case)
+    return found

@@ -82,8 +82,7 @@ def _baselines(
     found = _of(life, Baselines(life, plain).rankings)
     for system in systems:
         if system.encoder.name != plain.name:
-            adapted = Baselines(life, system.encoder)
-            own = _of(life, lambda cue, by=adapted: {MASKED: by.rankings(cue)[MASKED]})
+            own = _of(life, Baselines(life, system.encoder).rankings)
             found[f"{MASKED}, {system.encoder.name}"] = own[MASKED]
     return found
 
@@ -122,8 +121,11 @@ def _ranked(found: Mapping[str, ByPerson]) -> Iterable[Measured]:
             yield _row(measure, system, given, of)
     for budget in BUDGETS:
         for system, given in found.items():
+            cases = {
+                n: [float(a.read[budget]) for a in own] for n, own in given.items()
+            }
             measure = f"all evidence in {budget:,} tokens"
-            yield _row(measure, system, given, lambda a, b=budget: float(a.read[b]))
+            yield measured(OPERATION, measure, system, cases)
 
 
 def _by_sort(found: Mapping[str, ByPerson]) -> Iterable[Measured]:
