@@ -63,7 +63,7 @@ def apply_judged(store: Store, parts: Parts, only: Outcome | None = None) -> lis
         waiting = [a for a in store.judged() if only in (None, a.outcome)]
         for access in waiting:
             # Read one by one: a memory may have been judged more than once.
-            entry = store.entries([access.seq]).get(access.seq)
+            entry = store.entries([access.seq], vectors=True).get(access.seq)
             if entry is not None:
                 _apply(entry, access.outcome, access.at, store, parts)
                 changed.append(entry.id)

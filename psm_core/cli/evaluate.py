@@ -82,13 +82,15 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """How good the trained memory is at each operation, beside its baselines."""
-    # Both bring torch, which `psm --help` can do without.
+    # Brings torch, which `psm --help` can do without.
     card = importlib.import_module("psm_core.train.evaluate.report")
-    policy = importlib.import_module("psm_core.model.policy").PSMPolicy
-    trained = policy(weights.stem, weights.parent) if weights else policy()
-    chosen = list(dict.fromkeys(operation or Operation))
     found: Report = card.report(
-        trained, say=say, split=lives, data=data, operations=chosen, retrain=retrain
+        **({"weights": weights} if weights else {}),
+        say=say,
+        split=lives,
+        data=data,
+        operations=list(dict.fromkeys(operation or Operation)),
+        retrain=retrain,
     )
     if plots is not None:
         drawn = importlib.import_module("psm_core.train.evaluate.plots")

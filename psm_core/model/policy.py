@@ -9,18 +9,18 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
+from psm_core.errors import EncoderMismatchError
+from psm_core.model.adapter import SUFFIX
 from psm_core.model.card import Card
-from psm_core.model.pool import LEARNED_NAMES, learned_features
+from psm_core.model.encoder import SentenceEncoder
 from psm_core.model.rules import RulePolicy
-from psm_core.model.weigh import behind_successors
-from psm_core.model.words import asks_for_past
 from psm_core.protocols import Candidate, Cue, Encoder, GateContext, Weighting
 from psm_core.types import Conflict, Entry, GateDecision, Pattern, Turn
 
 if TYPE_CHECKING:
     from psm_core.model.network import PSM
+    from psm_core.model.skill import Skill
+    from psm_core.protocols import Matrix
 
 WEIGHTS = Path(__file__).parent / "weights"
 """Where the weights lie that ship with the package."""
@@ -32,15 +32,16 @@ MINI = "psm-mini"
 class PSMPolicy:
     """The skill of memory as it was learned; keeps nothing between calls.
 
-    The network is loaded when the first verb is asked for, not before.
+    The card is read at once, the network when the first verb is asked for.
 
     Args:
         name: Which weights.
         folder: Where they lie; those of the package by default.
-        network: The network itself, for weights that are in training.
+        network: A network in training and its card, instead of files.
+        encoder: Encodes what comes without a vector; found by the card by default.
 
     Raises:
-        WeightsError: The card is missing or broken, or doesn't fit this release.
+        WeightsError: The card is missing or broken.
 
     >>> PSMPolicy().encoder.startswith("psm-mini-")
     True
@@ -52,10 +53,12 @@ class PSMPolicy:
         folder: Path = WEIGHTS,
         *,
         network: tuple[PSM, Card] | None = None,
+        encoder: Encoder | None = None,
     ) -> None:
         self._folder = folder
+        self._given = network
+        self._own_encoder = encoder
         self._rules = RulePolicy()
-        self._given = network[0] if network else None
         self.card = network[1] if network else Card.read(folder, name)
 
     @property
@@ -69,8 +72,16 @@ class PSMPolicy:
         return self.card.encoder
 
     def gate(self, turn: Turn, context: GateContext) -> GateDecision:
-        """Is this worth keeping, how strongly, and for how long?"""
-        return self._rules.gate(turn, context)
+        """Is this worth keeping, how strongly, and for how long?
+
+        Args:
+            turn: What was said.
+            context: What is known when it is heard; the store isn't asked.
+
+        Returns:
+            The decision; its strength is the probability that the turn is worth it.
+        """
+        return self._skill.gate(turn, context)
 
     def weigh(self, cue: Cue, candidates: Sequence[Candidate]) -> Weighting:
         """How strongly should each candidate surface for this cue?
@@ -83,31 +94,7 @@ class PSMPolicy:
             Scores that are the probability in [0, 1] of being of use; all 0 where
             it is too unlikely that anything answers the cue.
         """
-        import torch  # noqa: PLC0415 - takes seconds, and listing memories needs none
-
-        from psm_core.model.ranking import fit_of  # noqa: PLC0415 - the same
-
-        if not candidates:
-            empty = np.zeros(0, np.float32)
-            table = np.zeros((0, len(LEARNED_NAMES)), np.float32)
-            return Weighting(empty, table, LEARNED_NAMES, empty)
-        features = learned_features(cue, candidates)  # (K, F)
-        network = self._network
-        with torch.inference_mode():
-            points = network.recall(torch.from_numpy(features)).numpy()  # (K,)
-            fit = torch.from_numpy(fit_of(candidates, points))
-            sure = float(network.calibrated("fit", network.fit(fit))[0])
-            if not asks_for_past(cue.text):
-                points = behind_successors(points, candidates)
-            scores = network.calibrated("recall", torch.from_numpy(points)).numpy()
-        answered = sure >= self.card.thresholds["answer"]
-        return Weighting(
-            scores=scores.astype(np.float32) * answered,
-            features=features,
-            names=LEARNED_NAMES,
-            propensities=np.ones(len(candidates), np.float32),
-            shares=features * network.recall.linear.weight.detach().numpy(),
-        )
+        return self._skill.weigh(cue, candidates)
 
     def abstract(self, episodes: Sequence[Entry]) -> list[Pattern]:
         """Which lasting facts do these episodes of one life hold?"""
@@ -119,26 +106,45 @@ class PSMPolicy:
 
     def half_life(self, entry: Entry) -> timedelta:
         """In what time should this memory lose half of its strength?"""
-        return self._rules.half_life(entry)
+        return self._skill.half_life(entry)
 
     @functools.cached_property
-    def _network(self) -> PSM:
-        if self._given is not None:
-            return self._given
-        return _shared(self._folder, self.card.name)
+    def _skill(self) -> Skill:
+        from psm_core.model.skill import Skill  # noqa: PLC0415 - loads torch
+
+        network = self._given[0] if self._given else _shared(self._folder, self.card)
+        return Skill(network, self.card, self._encode)
+
+    def _encode(self, texts: Sequence[str]) -> Matrix:
+        encoder = self._own_encoder or SentenceEncoder(
+            adapter=self._folder / f"{self.card.name}{SUFFIX}"
+        )
+        if encoder.name != self.encoder:
+            raise EncoderMismatchError(
+                f"the weights {self.card.name} were trained on vectors of "
+                f"{self.encoder}, and {encoder.name} is here; give the policy its "
+                "encoder"
+            )
+        return encoder.encode(texts)
 
     @functools.cached_property
     def _digest(self) -> str:
-        if self._given is not None:
+        if self._given:
             return "in-training"
         weights = (self._folder / f"{self.card.name}.safetensors").read_bytes()
         return hashlib.sha256(weights).hexdigest()[:8]
 
 
 @functools.cache
-def _shared(folder: Path, name: str) -> PSM:
+def _networks() -> dict[tuple[Path, str], PSM]:
+    return {}
+
+
+def _shared(folder: Path, card: Card) -> PSM:
     """One network for all memories of a process; it is never changed."""
     from psm_core.model.network import PSM  # noqa: PLC0415 - loads torch
 
-    network, _ = PSM.load(folder, name)
-    return network
+    key = (folder, card.name)
+    if key not in _networks():
+        _networks()[key] = PSM.load(folder, card.name)[0]
+    return _networks()[key]

@@ -1,7 +1,6 @@
 """The written lives are sound, as many as the documents say, and kept apart."""
 
 import json
-import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -35,7 +34,13 @@ WRITTEN = ROOT / "psm_core" / "train" / "written"
 
 SPLITS = ("train", "validation", "test")
 
-LEAST = {"turns": 4_000, "questions": 1_000, "pairs": 1_400, "corrections": 64}
+LEAST = {
+    "lives": 32,
+    "turns": 4_000,
+    "questions": 1_000,
+    "pairs": 1_400,
+    "corrections": 64,
+}
 """What the lives must hold together."""
 
 
@@ -56,10 +61,9 @@ def test_every_life_passes_the_validator(life):
 
 
 def test_the_lives_hold_enough():
-    """Thirty-two lives hold the turns, questions and pairs that were asked for."""
+    """Thirty-two lives or more hold the turns, questions and pairs asked for."""
     found = count(ALL)
 
-    assert found["lives"] == 32
     for what, least in LEAST.items():
         assert found[what] >= least, what
     assert {q.sort for life in ALL for q in life.questions} == set(SORTS)
@@ -95,9 +99,8 @@ def test_the_document_counts_what_is_there(split):
     text = (ROOT / "docs" / "corpus.md").read_text(encoding="utf-8")
     found = count(lives(split))
 
-    row = next(r for r in text.splitlines() if r.startswith(f"| {split} |"))
-    named = [int(n.replace(",", "")) for n in re.findall(r"\d[\d,]*", row)]
-    assert named[:5] == list(found.values())
+    counts = " | ".join(f"{n:,}" for n in found.values())
+    assert f"| {split} | {counts} |" in text
 
 
 # ------------------------------------------------------------ the validator itself

@@ -215,8 +215,8 @@ def test_without_names_a_policy_sees_no_names(people, encoder):
 def test_a_group_taken_away_is_missed(people, encoder):
     """Without any feature the ranking finds less than with all; every one is grouped."""
     network = PSM(Shape(width=64))
-    card = Card("tiny", encoder.name, thresholds={"answer": 0.0})
-    policy = PSMPolicy(network=(network, card))
+    card = Card("tiny", encoder.name, thresholds={"answer": 0.0, "defer": 0.0})
+    policy = PSMPolicy(network=(network, card), encoder=encoder)
     questions = asked(people, encoder, policy, Asking())
     imitate(network.recall, questions)
 

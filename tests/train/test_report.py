@@ -42,7 +42,8 @@ def card():
     encoder = Remembered(HashEncoder(64))
     network = PSM(Shape(width=64)).eval()
     policy = PSMPolicy(
-        network=(network, Card("tiny", encoder.name, thresholds=THRESHOLDS))
+        network=(network, Card("tiny", encoder.name, thresholds=THRESHOLDS)),
+        encoder=encoder,
     )
     life = lives("train")[0]
     silent = [q for q in life.questions if not q.evidence][:1]
@@ -134,15 +135,15 @@ def test_numbers_have_three_digits_that_tell(value, said):
 # ---------------------------------------------------------------------- encoders
 
 
-def test_the_encoder_is_found_by_the_card_s_name():
-    """A card that says hash-256 gets the hash encoder of that width."""
-    assert encoder_of("hash-256").name == "hash-256"
+def test_the_encoder_is_found_by_the_card_s_name(tmp_path):
+    """A card that says hash-64 gets the hash encoder of that width."""
+    assert encoder_of(Card("tiny", "hash-64"), tmp_path).name == "hash-64"
 
 
-def test_another_encoder_is_refused():
+def test_without_its_adapter_an_encoder_is_refused(tmp_path):
     """Weights of an encoder that isn't here are not measured on another one."""
-    with pytest.raises(EncoderMismatchError, match="trained on the encoder hash-64"):
-        encoder_of("hash-64")
+    with pytest.raises(EncoderMismatchError, match="trained on the encoder mini-1f0a"):
+        encoder_of(Card("tiny", "mini-1f0a"), tmp_path)
 
 
 # ----------------------------------------------------------------------- targets

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from psm_core.errors import EncoderMismatchError
+from psm_core.model.adapter import SUFFIX
+from psm_core.model.card import Card
+from psm_core.model.encoder import HashEncoder, SentenceEncoder
 from psm_core.model.network import PSM
-from psm_core.model.policy import PSMPolicy
+from psm_core.model.policy import MINI, WEIGHTS, PSMPolicy
 from psm_core.model.rules import RulePolicy
-from psm_core.plugins import Plugins
 from psm_core.protocols import Encoder
 from psm_core.train.corpus import Life, lives
 from psm_core.train.evaluate import targets
@@ -28,11 +30,8 @@ from psm_core.train.material import Remembered, Say
 from psm_core.train.pools import Asked, Asking, asked
 from psm_core.train.ranking import STORES
 
-PLAIN = "all-MiniLM-L6-v2"
-"""The encoder that others take off the shelf; the baselines and the rules use it."""
-
-ENCODERS = {"psm-mini-": "psm-mini", "hash-": "hash"}
-"""Registered names of encoders whose own names tell more: a digest, a width."""
+HASHED = "hash-"
+"""What the name of an encoder begins with that hashes words; its width follows."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ class Subject:
     Args:
         where: "people" or "LoCoMo".
         lives: On whom.
-        trained: The policy that was trained, with its network.
+        trained: The policy that was trained, with its network and thresholds.
         beside: Policies that it must beat; the rules first.
         plain: The encoder of the baselines.
         say: Told how far it is.
@@ -176,7 +175,7 @@ OPERATIONS: dict[str, Callable[[Subject], Iterable[Measured]]] = {
 
 
 def report(
-    policy: PSMPolicy,
+    weights: Path = WEIGHTS / f"{MINI}.json",
     *,
     say: Say,
     split: str = "test",
@@ -184,10 +183,10 @@ def report(
     operations: Sequence[str] = tuple(OPERATIONS),
     retrain: bool = False,
 ) -> Report:
-    """The report card of *policy*.
+    """The report card of trained weights.
 
     Args:
-        policy: Trained, with its card.
+        weights: Their card; weights and adapter lie beside it.
         say: Told how far it is.
         split: Which people: "test" or "validation".
         data: A file in LoCoMo's format, measured beside them.
@@ -195,19 +194,36 @@ def report(
         retrain: Whether each ablated ranking is trained anew; takes many minutes.
 
     Raises:
+        WeightsError: The weights are missing, broken or of another release.
+        EncoderMismatchError: The encoder that they need isn't here.
         TranscriptError: *data* can't be read.
-        EncoderMismatchError: The encoder that the weights need isn't here.
     """
-    trained = Remembered(encoder_of(policy.encoder))
-    plain = Remembered(encoder_of(PLAIN)) if trained.name != PLAIN else trained
-    subjects = [
-        _subject(policy, trained, plain, targets.PEOPLE, lives(split), say, retrain)
-    ]
+    folder, name = weights.parent, weights.stem
+    network, card = PSM.load(folder, name)
+    encoder = Remembered(encoder_of(card, folder))
+    policy = PSMPolicy(name, folder, encoder=encoder)
+    plain = Remembered(SentenceEncoder())
+    measured_on = {targets.PEOPLE: lives(split)}
     if data is not None:
-        there = conversations(data)
-        subjects.append(
-            _subject(policy, trained, plain, targets.LOCOMO, there, say, retrain)
+        measured_on[targets.LOCOMO] = conversations(data)
+    rules = RulePolicy()
+    subjects = [
+        Subject(
+            where=where,
+            lives=people,
+            trained=System(targets.PSM, policy, encoder, network),
+            beside=[
+                System(targets.RULES, rules, plain),
+                System("rules, trained encoder", rules, encoder),
+            ],
+            plain=plain,
+            say=say,
+            labelled=where == targets.PEOPLE,
+            learned={split: lives(split) for split in ("train", "validation")},
+            retrain=retrain,
         )
+        for where, people in measured_on.items()
+    ]
     return reported(policy, subjects, operations)
 
 
@@ -232,41 +248,23 @@ def reported(
     return Report(policy.name, policy.encoder, rows, targets.judge(rows))
 
 
-def _subject(
-    policy: PSMPolicy,
-    encoder: Remembered,
-    plain: Remembered,
-    where: str,
-    people: Sequence[Life],
-    say: Say,
-    retrain: bool,
-) -> Subject:
-    rules = RulePolicy()
-    beside = [System(targets.RULES, rules, plain)]
-    if encoder is not plain:
-        beside.append(System("rules, trained encoder", rules, encoder))
-    return Subject(
-        where=where,
-        lives=people,
-        trained=System(targets.PSM, policy, encoder, policy._network),
-        beside=beside,
-        plain=plain,
-        say=lambda line: say(f"{where}: {line}"),
-        labelled=where == targets.PEOPLE,
-        learned={"train": lives("train"), "validation": lives("validation")},
-        retrain=retrain,
-    )
+def encoder_of(card: Card, folder: Path) -> Encoder:
+    """The encoder that weights were trained on.
 
-
-def encoder_of(name: str) -> Encoder:
-    """The encoder that weights were trained on, by the name on their card.
+    Args:
+        card: What the weights say of themselves.
+        folder: Where they lie, and what their encoder learned.
 
     Raises:
-        EncoderMismatchError: What is here under that name is another one.
-        PluginError: Nobody offers it.
+        EncoderMismatchError: What is here is another one.
     """
-    start = next((s for s in ENCODERS if name.startswith(s)), None)
-    encoder = Plugins().encoder(ENCODERS[start] if start else name)
+    name = card.encoder
+    encoder: Encoder
+    if name.startswith(HASHED):
+        encoder = HashEncoder(int(name.removeprefix(HASHED)))
+    else:
+        adapter = folder / f"{card.name}{SUFFIX}"
+        encoder = SentenceEncoder(adapter=adapter if adapter.is_file() else None)
     if encoder.name != name:
         raise EncoderMismatchError(
             f"the weights were trained on the encoder {name}, and here is "
