@@ -61,10 +61,10 @@ class Recipe:
 
     rank: int = 8
     alpha: int = 16
-    share: float = 0.5
+    share: float = 1.0
     together: int = 2
     epochs: int = 4
-    rate: float = 1e-3
+    rate: float = 2e-3
     warming: float = 0.1
     temperature: float = 0.05
     alike: float = 0.3
