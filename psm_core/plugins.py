@@ -148,9 +148,7 @@ class Plugins:
             made = self.offers.get("encoder", name)()
         return made
 
-    def policy(
-        self, name: str, given: Policy | str | None, encoder: Encoder
-    ) -> Policy:
+    def policy(self, name: str, given: Policy | str | None, encoder: Encoder) -> Policy:
         """The policy that was given, or the one that *name* names.
 
         Args:
@@ -173,7 +171,7 @@ class Plugins:
             made = self.offers.get("policy", name)()
         if _trained_on(made) not in (None, encoder.name):
             raise EncoderMismatchError(
-                f"the policy {made.name} was trained on vectors of {_trained_on(made)}, "
+                f"the policy {made.name} was trained on {_trained_on(made)}'s vectors, "
                 f"and this memory uses {encoder.name}; leave out the encoder, or the "
                 "policy"
             )

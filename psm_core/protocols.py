@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from psm_core.types import (
     Change,
@@ -16,6 +16,7 @@ from psm_core.types import (
     Erasure,
     Fault,
     GateDecision,
+    Lesson,
     Outcome,
     Pattern,
     Tier,
@@ -96,6 +97,7 @@ class Cue:
         terms: Stems of its content words, and how rare each is (idf; 0 for unknown).
         at: When it is asked.
         present: When the person was last heard; what has faded is counted to *at*.
+        leaning: What sets this person apart, by name; see `Leaning`.  Empty is off.
     """
 
     text: str
@@ -104,6 +106,7 @@ class Cue:
     terms: Mapping[str, float]
     at: datetime
     present: datetime
+    leaning: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -136,9 +139,11 @@ class Weighting(NamedTuple):
     ``scores`` (K,) float32 in [0, 1]; 0 means that it must not surface, and all
     zeros that nothing fits.  ``features`` (K, F) float32 are what the policy saw, in
     the order of ``names``; ``propensities`` (K,) float32 the probability in (0, 1]
-    with which each was let through.  ``shares`` (K, F) float32 say what each feature
-    added to the score, in a unit of the policy's own, for explanations; None where a
-    policy can't tell.
+    with which each was let through, or put first where the policy says so.  ``shares``
+    (K, F) float32 say what each feature added to the score, in a unit of the policy's
+    own, for explanations; None where a policy can't tell.  ``digest`` changes with the
+    list of features, its order, meaning and scale; whoever learns from what was logged
+    knows by it which list the numbers are of.
     """
 
     scores: NDArray[np.float32]
@@ -146,6 +151,7 @@ class Weighting(NamedTuple):
     names: tuple[str, ...]
     propensities: NDArray[np.float32]
     shares: NDArray[np.float32] | None = None
+    digest: str = ""
 
 
 class Policy(Protocol):
@@ -174,6 +180,15 @@ class Policy(Protocol):
 
     def half_life(self, entry: Entry) -> timedelta:
         """In what time should this memory lose half of its strength?"""
+        ...
+
+
+@runtime_checkable
+class Leaning(Protocol):
+    """A policy that can lean towards what one person's own log asks for."""
+
+    def leaning(self, lessons: Sequence[Lesson]) -> Mapping[str, float]:
+        """Numbers by name that `Cue.leaning` brings back to `weigh`; empty is off."""
         ...
 
 
@@ -395,6 +410,18 @@ class Store(Protocol):
 
     def applied(self, numbers: Iterable[int]) -> None:
         """Mark judged accesses as applied."""
+        ...
+
+    def lessons(self, *, after: int = 0, last: int | None = None) -> list[Lesson]:
+        """The rows of the journal after number *after*, the *last* of them if given."""
+        ...
+
+    def leaning(self, policy: str) -> Mapping[str, float]:
+        """How this person leans, as *policy* learned it; empty where it is off."""
+        ...
+
+    def set_leaning(self, policy: str, leaning: Mapping[str, float]) -> None:
+        """Note how this person leans; empty turns it off."""
         ...
 
     # --- changing

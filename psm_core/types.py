@@ -322,6 +322,26 @@ class Feedback:
         }
 
 
+class Lesson(NamedTuple):
+    """One row of the journal: what a policy saw, did, and got for it. Numbers only.
+
+    ``recall`` numbers the recall within its store, so that what was shown together can
+    be told; None where the memory was forgotten since.  ``features`` (F,) float32 are
+    as the list orders them whose digest ends ``policy``; see ``Weighting.digest``.
+    """
+
+    number: int
+    recall: int | None
+    at: datetime
+    policy: str
+    rank: int
+    score: float
+    propensity: float
+    features: NDArray[np.float32]
+    outcome: Outcome
+    reward: float
+
+
 class Change(NamedTuple):
     """One thing that happened to one memory: when, what, and why."""
 

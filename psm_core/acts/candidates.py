@@ -74,7 +74,15 @@ def candidates(
             for seq, entry in found.items()
             if entry.tier in tiers and not _expired(entry, now)
         }
-        cue = Cue(text, vector, named, words.idf, now, store.present() or now)
+        cue = Cue(
+            text,
+            vector,
+            named,
+            words.idf,
+            now,
+            store.present() or now,
+            store.leaning(parts.policy.name),
+        )
         return cue, _signals(cue, entries, words, postings, store)
 
 

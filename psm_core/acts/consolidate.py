@@ -11,11 +11,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from psm_core.acts.forget import COVERED
 from psm_core.acts.learn import apply_judged
 from psm_core.config import Config
-from psm_core.protocols import Parts, Store
+from psm_core.protocols import Leaning, Parts, Store
 from psm_core.strength import CONFLICT_LOSS, FLOOR, retained, weakened
 from psm_core.types import (
     Change,
@@ -27,6 +28,12 @@ from psm_core.types import (
     Tier,
     Trace,
 )
+
+if TYPE_CHECKING:
+    from psm_core.protocols import Vector
+
+LESSONS = 5_000
+"""Rows of a person's journal that tell how they lean: those of the last months."""
 
 NEAR = 8
 """How many facts each retriever proposes as the other half of a conflict."""
@@ -72,6 +79,7 @@ def consolidate(*, store: Store, parts: Parts, config: Config) -> SleepReport:
     for memory_id in reinforced:
         night.note(memory_id, "reinforced", "its outcomes were applied")
     _archive_faded(night)
+    _lean(night)
     indexed = store.flush()
     # The watermark goes last: a sleep that was cut off is slept again, not skipped.
     if episodes:
@@ -101,8 +109,8 @@ def _write_facts(episodes: Sequence[Entry], night: _Night) -> None:
     patterns = [p for p in found if p.confidence >= sure]
     vectors = night.parts.encoder.encode([p.text for p in patterns])
     for pattern, vector in zip(patterns, vectors, strict=True):
-        fact = _fact(pattern, [by_id[i] for i in pattern.episodes], night)
-        _write_fact(replace(fact, vector=vector), pattern, night)
+        fact = _fact(pattern, vector, [by_id[i] for i in pattern.episodes], night)
+        _write_fact(fact, pattern, night)
 
 
 def _write_fact(fact: Entry, pattern: Pattern, night: _Night) -> None:
@@ -116,7 +124,9 @@ def _write_fact(fact: Entry, pattern: Pattern, night: _Night) -> None:
             _archive(memory_id, COVERED, night)
 
 
-def _fact(pattern: Pattern, rests_on: Sequence[Entry], night: _Night) -> Entry:
+def _fact(
+    pattern: Pattern, vector: Vector, rests_on: Sequence[Entry], night: _Night
+) -> Entry:
     """The entry of a pattern; its id is a hash of its provenance.
 
     Slept twice, it is stored once.
@@ -145,6 +155,7 @@ def _fact(pattern: Pattern, rests_on: Sequence[Entry], night: _Night) -> Entry:
         confidence=pattern.confidence,
         mentions=len(rests_on),
         reason=f"{len(rests_on)} episode(s) say so",
+        vector=vector,
     )
     half_life = night.parts.policy.half_life(fact)
     return replace(fact, trace=replace(fact.trace, half_life=half_life))
@@ -230,6 +241,17 @@ def _interfere(fact: Entry, old: Entry, conflict: Conflict, night: _Night) -> No
                 entry.id, night.at, "contradicted", conflict.reason, trace=trace
             )
         night.note(entry.id, "contradicted", conflict.reason)
+
+
+# ------------------------------------------------------------------ the leaning
+
+
+def _lean(night: _Night) -> None:
+    """Learn anew what sets this person apart, where the policy can tell."""
+    policy = night.parts.policy
+    if isinstance(policy, Leaning):
+        lessons = night.store.lessons(last=LESSONS)
+        night.store.set_leaning(policy.name, policy.leaning(lessons))
 
 
 # ----------------------------------------------------------------- the archive

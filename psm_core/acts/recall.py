@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -126,8 +125,7 @@ def _log(
         for rank, one in enumerate(chosen)
     ]
     # Whoever learns from the journal must know which list the features are of.
-    seen = hashlib.blake2b("\n".join(weighting.names).encode(), digest_size=4)
-    store.log_recall(recall_id, now, f"{policy}/{seen.hexdigest()}", shown)
+    store.log_recall(recall_id, now, f"{policy}/{weighting.digest}", shown)
 
 
 def _hit(one: _Ranked, candidate: Candidate, weighting: Weighting) -> Hit:

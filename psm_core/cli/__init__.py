@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 import psm_core
-from psm_core.cli import evaluate, keep, look, measure, training, walk
+from psm_core.cli import evaluate, keep, learning, look, measure, training, walk
 from psm_core.cli.screen import say
 from psm_core.errors import PSMError
 
@@ -91,6 +91,7 @@ COMMANDS: tuple[tuple[str, Callable[..., None], str], ...] = (
     ("rebuild", keep.rebuild, "psm rebuild --user ada"),
     ("plugins", look.plugins, "psm plugins"),
     ("train", training.train, "psm train --out weights"),
+    ("learn", learning.learn, "psm learn --home ~/.psm --out learned"),
     ("eval", evaluate.evaluate, "psm eval --data locomo10.json"),
 )
 """Name, function, and the example that its help shows."""

@@ -79,6 +79,9 @@ def evaluate(
     plots: Annotated[
         Path | None, typer.Option(file_okay=False, help="Write SVG pictures into it.")
     ] = None,
+    on_card: Annotated[
+        bool, typer.Option("--on-card", help="Write the figures on the card too.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """How good the trained memory is at each operation, beside its baselines."""
@@ -96,6 +99,9 @@ def evaluate(
         drawn = importlib.import_module("psm_core.train.evaluate.plots")
         for path in drawn.write_plots(found, plots):
             say(f"drawn: {path}")
+    if on_card:
+        noted = importlib.import_module("psm_core.train.evaluate.noted")
+        noted.note(found, weights or card.SHIPPED)
     emit(as_json, found, *shown(found))
 
 

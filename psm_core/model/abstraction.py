@@ -67,10 +67,16 @@ _WANTING = ("want", "plan", "intend", "hope")
 _SAID_ON = re.compile(r" \(said on [^)]*\)\.$")
 
 
-class _Span(NamedTuple):
-    """One clause that stands alone, as a sentence about who said it."""
+class Span(NamedTuple):
+    """One clause that stands alone, as a sentence about who said it.
+
+    ``said`` is the clause as it was said, ``text`` the sentence about the speaker,
+    ``confidence`` in [0, 1] how sure it is that this is a fact.  Spans of one ``key``
+    say one fact.
+    """
 
     entry: Entry
+    said: str
     text: str
     kind: Kind
     confidence: float
@@ -90,26 +96,44 @@ def abstract(episodes: Sequence[Entry]) -> list[Pattern]:
     Returns:
         Facts with sources and confidence, in the order of their last mention.
     """
+    return patterns(spans(episodes))
+
+
+def spans(episodes: Sequence[Entry]) -> list[Span]:
+    """What people say in *episodes* that stands alone, in the order it was said."""
     said = [e for e in episodes if e.role == "user"]
     names = frozenset(n for e in episodes for n in words.names(e.text))
     speakers = frozenset(e.speaker for e in said)
-    groups: dict[tuple[object, ...], list[_Span]] = {}
-    for entry in sorted(said, key=lambda e: (e.said_at, e.id)):
-        for span in _spans(entry, names | speakers, speakers - {entry.speaker}):
-            groups.setdefault(span.key, []).append(span)
-    patterns = sorted(groups.values(), key=lambda g: (g[-1].entry.said_at, g[0].text))
-    return [_pattern(group) for group in patterns]
+    return [
+        span
+        for entry in sorted(said, key=lambda e: (e.said_at, e.id))
+        for span in _spans(entry, names | speakers, speakers - {entry.speaker})
+    ]
+
+
+def patterns(told: Iterable[Span]) -> list[Pattern]:
+    """The facts that spans tell: one for each key, in the order of its last mention.
+
+    Args:
+        told: In the order in which they were said.
+    """
+    groups: dict[tuple[object, ...], list[Span]] = {}
+    for span in told:
+        groups.setdefault(span.key, []).append(span)
+    found = sorted(groups.values(), key=lambda g: (g[-1].entry.said_at, g[0].text))
+    return [_pattern(group) for group in found]
 
 
 def _spans(
     entry: Entry, names: frozenset[str], called: frozenset[str]
-) -> Iterable[_Span]:
+) -> Iterable[Span]:
     for clause in clauses(entry.text, entry.speaker):
         text = worded(clause, entry.speaker, entry.said_at, names, called)
         if text is not None:
             told = [c for c in claimed(clause) if not c.implied]
-            yield _Span(
+            yield Span(
                 entry,
+                clause.text,
                 text,
                 _kind(clause, told),
                 _confidence(clause, told),
@@ -162,11 +186,12 @@ def _sure(claim: Claim) -> float:
     return SURE.get(claim.slot, ATTRIBUTE)
 
 
-def _pattern(group: Sequence[_Span]) -> Pattern:
+def _pattern(group: Sequence[Span]) -> Pattern:
     """One fact from the spans that say it; the fullest of them words it."""
     best = max(group, key=lambda span: len(words.content(span.text)))
     entries = list({span.entry.id: span.entry for span in group}.values())
-    confidence = best.confidence + REPEATED * (len(entries) - 1)
+    sure = max(span.confidence for span in group)
+    confidence = sure + REPEATED * (len(entries) - 1)
     return Pattern(
         text=best.text,
         kind=best.kind,

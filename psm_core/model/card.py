@@ -1,4 +1,4 @@
-"""The card of a set of weights: what they are, what they need, and how good they are."""
+"""The card of a set of weights: what they are and need, and how good they are."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from psm_core.errors import WeightsError
-from psm_core.model.pool import LEARNED_HASH
 from psm_core.model.pairs import PAIRS_HASH
+from psm_core.model.pool import LEARNED_HASH
 from psm_core.model.signs import SIGNS_HASH
 
 FORMAT = 1
 """Of the card itself; a newer one isn't read."""
+
+LISTS = {"features": LEARNED_HASH, "signs": SIGNS_HASH, "pairs": PAIRS_HASH}
+"""Digests of the lists that this release computes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +30,12 @@ class Card:
         shape: How wide each part of the network is.
         lists: Digests of the lists of features, signs and pair signs.
         thresholds: From which probability on each head acts, by what it does.
-        data: What they were trained on, with licences.
+        data: What they were trained on, by source.
         metrics: How good they are, by operation; see `psm eval`.
         seed: Of the training.
+        digests: The sha256 in hexadecimal of the weights that the encoder is made of,
+            by name; empty where it has none.
+        licences: What may be done with each source in *data* and in *digests*.
     """
 
     name: str
@@ -40,6 +46,8 @@ class Card:
     data: Mapping[str, str] = field(default_factory=dict)
     metrics: Mapping[str, Any] = field(default_factory=dict)
     seed: int = 0
+    digests: Mapping[str, str] = field(default_factory=dict)
+    licences: Mapping[str, str] = field(default_factory=dict)
 
     def write(self, folder: Path, shape: Mapping[str, int]) -> None:
         """Write the card into *folder*, under its name."""
@@ -52,7 +60,8 @@ class Card:
         """The card of this name in *folder*.
 
         Raises:
-            WeightsError: It is missing, broken, or of a newer format.
+            WeightsError: It is missing, broken, of a newer format, or the card of
+                other weights.
         """
         path = folder / f"{name}.json"
         try:
@@ -63,16 +72,19 @@ class Card:
                     f"the card {path} is of format {found}, and this release reads "
                     f"{FORMAT}; install the release that it came with"
                 )
-            return cls(**written)
+            card = cls(**written)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as fault:
             raise WeightsError(
                 f"the card {path} can't be read ({type(fault).__name__}: {fault}); "
                 "install the package anew, or train weights with psm train"
             ) from fault
-
-
-LISTS = {"features": LEARNED_HASH, "signs": SIGNS_HASH, "pairs": PAIRS_HASH}
-"""Digests of the lists that this release computes."""
+        if card.name != name:
+            # Whoever renamed it would get the answers of the weights that it names.
+            raise WeightsError(
+                f"the card {path} is that of the weights {card.name}; give card and "
+                "weights their name back, or train under the new one"
+            )
+        return card
 
 
 def mismatches(card: Card) -> list[str]:

@@ -76,15 +76,20 @@ def interferes(new: Entry, old: Entry) -> Conflict | None:
     Returns:
         A duplicate, an update or a contradiction, with a reason that quotes nothing.
     """
-    if new.id == old.id or new.speaker.casefold() != old.speaker.casefold():
-        return None
-    if "user" not in (new.role, old.role) or new.role != old.role:
-        return None
-    clash = _clash(new, old)
+    clash = _clash(new, old) if comparable(new, old) else None
     if clash is None:
         return None
     kind, confidence, reason = clash
     return Conflict(kind, new.id, old.id, round(confidence, 2), reason)
+
+
+def comparable(new: Entry, old: Entry) -> bool:
+    """Whether both are one person's own words; only these can be held to each other.
+
+    What an assistant said, what somebody else said, and a memory beside itself aren't.
+    """
+    own = new.role == old.role == "user"
+    return own and new.id != old.id and new.speaker.casefold() == old.speaker.casefold()
 
 
 def _clash(new: Entry, old: Entry) -> Clash | None:

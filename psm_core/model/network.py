@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from psm_core.errors import WeightsError
 from psm_core.model.card import Card, mismatches
-from psm_core.model.pool import LEARNED_NAMES
 from psm_core.model.heads import Fading, Reader
+from psm_core.model.pool import LEARNED_NAMES
 from psm_core.model.ranking import FIT, Ranking
 from psm_core.model.relation import Relation
 
@@ -27,7 +29,7 @@ class Shape:
     width: int
     state: int = 96
     recall: int = 16
-    project: int = 32
+    project: int = 16
     pair: int = 48
 
 
@@ -77,9 +79,17 @@ class PSM(nn.Module):
         Args:
             folder: Where; made if need be.
             card: What they are; its name is the files' name.
+
+        Raises:
+            WeightsError: A weight is no number, or too large for half precision.
         """
-        folder.mkdir(parents=True, exist_ok=True)
         half = {k: v.half().contiguous() for k, v in self.state_dict().items()}
+        if odd := _infinite(half):
+            raise WeightsError(
+                f"the weights {card.name} can't be saved: {odd} holds what is no "
+                "number in half precision; train them anew with psm train --fresh"
+            )
+        folder.mkdir(parents=True, exist_ok=True)
         save_file(half, folder / f"{card.name}.safetensors")
         card.write(folder, asdict(self.shape))
 
@@ -97,12 +107,21 @@ class PSM(nn.Module):
                 f"the weights {name} don't fit this release: {'; '.join(found)}; train "
                 "them anew with psm train, or install the release that they came with"
             )
-        network = cls(Shape(**card.shape))
+        path = folder / f"{name}.safetensors"
         try:
-            state = load_file(folder / f"{name}.safetensors")
-            network.load_state_dict({k: v.float() for k, v in state.items()})
-        except (OSError, RuntimeError, ValueError) as fault:
+            network = cls(Shape(**card.shape))
+            state = {k: v.float() for k, v in load_file(path).items()}
+            network.load_state_dict(state)
+            if odd := _infinite(state):
+                raise ValueError(f"{odd} holds what is no number")
+        except (OSError, RuntimeError, ValueError, TypeError, SafetensorError) as fault:
             raise WeightsError(
-                f"the weights in {folder / name}.safetensors can't be loaded: {fault}"
+                f"the weights in {path} can't be loaded ({type(fault).__name__}: "
+                f"{fault}); install the package anew, or train weights with psm train"
             ) from fault
         return network.eval(), card
+
+
+def _infinite(state: Mapping[str, Tensor]) -> str:
+    """The first tensor that holds what is no finite number; empty where none does."""
+    return next((k for k, v in state.items() if not bool(v.isfinite().all())), "")

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import math
-import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from psm_core.model import lexicon, phrases, verbs, words
-from psm_core.model.claims import claims
+from psm_core.model import lexicon
+from psm_core.model.frames import Frame, calendar_differs, calendar_same, frame
 from psm_core.model.interference import compare
-from psm_core.model.kinds import kind_of
-from psm_core.model.slots import Claim
+from psm_core.model.parts import ALONE, MARKS, Parts, parts
+from psm_core.model.signs import SIGNS_HASH
 from psm_core.types import ConflictKind, Kind
 
 if TYPE_CHECKING:
@@ -43,26 +41,12 @@ for _row in _OPPOSITES.split("|"):
         _others = frozenset(_row.split()) - {_word}
         _OPPOSED[_word] = _OPPOSED.get(_word, frozenset()) | _others
 
-_ABSOLUTE = words.any_of(
-    [
-        "never|always|only|every|all|nobody|no one|nothing|none|alone|whole|once|ever",
-        "not (?:one|a single)|each|entire|both|neither|first|still",
-    ]
-)
-_ADDS = frozenset({"also", "too", "another", "both", "plus", "besides"})
-_COUNTED = re.compile(
-    rf"(\d+(?:[.,:]\d+)*|\b(?:{'|'.join(sorted(lexicon.NUMBER_WORDS))})\b)\W+([a-z]+)"
-)
-_SUBJECT = re.compile(
-    rf"\b(?:(?:my|our|his|her) )?(?:\w+ )?(?:{'|'.join(sorted(lexicon.KIN))})\b"
-    r"|\b(?:i|we|he|she|they|it|you)\b"
-)
-_CALENDAR = (
-    frozenset(lexicon.MONTHS.split()),
-    frozenset(lexicon.WEEKDAYS.split()),
-    lexicon.listed("morning mornings noon afternoon evening evenings night nights"),
-    lexicon.listed("spring summer autumn fall winter"),
-)
+_ADDS = lexicon.listed("also too another both besides either else other second third")
+_TURNS_ROUND = lexicon.listed("but instead rather though not")
+_THEM = lexicon.listed("he she it they this that there those these him her them")
+_US = lexicon.listed("we our us we're we've")
+_RARE = 5
+"""Letters from which on a word that both share tells that they share a matter."""
 
 
 class Statement(NamedTuple):
@@ -74,45 +58,12 @@ class Statement(NamedTuple):
 
 
 class Both(NamedTuple):
-    """Two statements taken apart, and the nearness of their vectors."""
+    """Two statements taken apart, how they fit, and the nearness of their vectors."""
 
     new: Parts
     old: Parts
+    frame: Frame
     cosine: float
-
-
-class Parts(NamedTuple):
-    """What can be read off one statement; sets are in lower case."""
-
-    text: str
-    said: tuple[str, ...]
-    stems: frozenset[str]
-    numbers: frozenset[str]
-    names: frozenset[str]
-    kin: frozenset[str]
-    kind: Kind
-    subject: str
-    counted: frozenset[tuple[str, str]]
-    claims: tuple[Claim, ...]
-
-
-@functools.lru_cache(maxsize=words.CACHED)
-def _parts(text: str, speaker: str) -> Parts:
-    said = words.words(text)
-    plain = words.plain(text).casefold()
-    subject = _SUBJECT.search(plain)
-    return Parts(
-        text=text,
-        said=said,
-        stems=frozenset(verbs.base(w) or phrases.stem(w) for w in words.content(text)),
-        numbers=frozenset(words.numbers(text)),
-        names=frozenset(n.casefold() for n in words.names(text)),
-        kin=frozenset(w for w in said if w in lexicon.KIN),
-        kind=kind_of(text),
-        subject=subject[0] if subject else "",
-        counted=frozenset((n, unit) for n, unit in _COUNTED.findall(plain)),
-        claims=claims(text, speaker),
-    )
 
 
 class PairSign(NamedTuple):
@@ -131,19 +82,18 @@ def pair_signs(new: Statement, old: Statement) -> Row:
         old: What was said before.
 
     Returns:
-        (P,) float32 in the order of `PAIR_SIGNS`; every number is finite.
+        (P,) float32 in the order of `PAIR_NAMES`; every number is finite.
     """
-    both = Both(
-        _parts(new.text, new.speaker),
-        _parts(old.text, old.speaker),
-        float(new.vector @ old.vector),
-    )
-    return np.array([sign.of(both) for sign in PAIR_SIGNS], np.float32)
+    one, other = parts(new.text, new.speaker), parts(old.text, old.speaker)
+    near = float(new.vector @ old.vector)
+    both = Both(one, other, frame(one.said, other.said), near)
+    held = np.array([sign.of(both) for sign in PAIR_SIGNS], np.float32)
+    return np.concatenate([held, one.marks, other.marks, one.signs, other.signs])
 
 
 # ------------------------------------------------------------------- the pieces
 
-Part = Callable[["Parts"], "frozenset[str]"]
+Part = Callable[["Parts"], "frozenset[str] | frozenset[float]"]
 
 
 def _differ(part: Part) -> Callable[[Both], float]:
@@ -161,16 +111,16 @@ def _one(part: Part) -> Callable[[Both], float]:
     return lambda b: float(bool(part(b.new)) != bool(part(b.old)))
 
 
-def _numbers(parts: Parts) -> frozenset[str]:
-    return parts.numbers
+def _values(one: Parts) -> frozenset[float]:
+    return one.values
 
 
-def _names(parts: Parts) -> frozenset[str]:
-    return parts.names
+def _names(one: Parts) -> frozenset[str]:
+    return one.names
 
 
-def _kin(parts: Parts) -> frozenset[str]:
-    return parts.kin
+def _kin(one: Parts) -> frozenset[str]:
+    return one.kin
 
 
 def _shared(b: Both) -> float:
@@ -186,28 +136,8 @@ def _rest(one: Parts, other: Parts) -> float:
     return math.log1p(len(one.stems - other.stems)) / 2
 
 
-def _new(test: Callable[[str], object]) -> Callable[[Both], float]:
-    return lambda b: float(bool(test(b.new.text)))
-
-
-def _old(test: Callable[[str], object]) -> Callable[[Both], float]:
-    return lambda b: float(bool(test(b.old.text)))
-
-
-def _past(text: str) -> bool:
-    return any(verbs.past(word) for word in words.words(text))
-
-
-def _adds(text: str) -> bool:
-    return not _ADDS.isdisjoint(words.words(text))
-
-
-def _denied_once(b: Both) -> float:
-    return float(words.negated(b.new.text) != words.negated(b.old.text))
-
-
-def _denied_both(b: Both) -> float:
-    return float(words.negated(b.new.text) and words.negated(b.old.text))
+def _values_shared(b: Both) -> float:
+    return len(b.new.values & b.old.values) / max(len(b.new.values | b.old.values), 1)
 
 
 def _opposed(b: Both) -> float:
@@ -221,26 +151,25 @@ def _counts_differ(b: Both) -> float:
     return float(any(counts.get(unit, n) != n for n, unit in b.new.counted))
 
 
-def _calendar(b: Both) -> float:
-    """How many of month, weekday, time of day and season are named, and differ."""
-    new, old = frozenset(b.new.said), frozenset(b.old.said)
-    named = [(new & row, old & row) for row in _CALENDAR]
-    return float(sum(bool(n and o and n.isdisjoint(o)) for n, o in named)) / 2
+def _begins_alike(words: int) -> Callable[[Both], float]:
+    return lambda b: float(b.new.said[:words] == b.old.said[:words])
 
 
-def _begins_alike(b: Both) -> float:
-    pairs = zip(b.new.said, b.old.said, strict=False)
-    shorter = min(len(b.new.said), len(b.old.said))
-    same = next((n for n, (one, other) in enumerate(pairs) if one != other), shorter)
-    return min(same, 4) / 4
-
-
-def _ends_alike(b: Both) -> float:
-    return float(b.new.said[-1:] == b.old.said[-1:])
+def _rare(b: Both) -> float:
+    return sum(len(w) >= _RARE for w in b.new.stems & b.old.stems) / 3
 
 
 def _subject(b: Both) -> float:
     return float(bool(b.new.subject) and b.new.subject == b.old.subject)
+
+
+def _has(these: frozenset[str], side: str) -> Callable[[Both], float]:
+    return lambda b: float(not these.isdisjoint(getattr(b, side).said))
+
+
+def _refers(b: Both) -> float:
+    """1 where the new one begins with a word for what was spoken of."""
+    return float(bool(b.new.said) and b.new.said[0].split("'")[0] in _THEM)
 
 
 def _slots(b: Both) -> float:
@@ -266,8 +195,8 @@ def _both_of(kind: Kind) -> Callable[[Both], float]:
     return lambda b: float(b.new.kind is kind and b.old.kind is kind)
 
 
-def _either_of(kind: Kind) -> Callable[[Both], float]:
-    return lambda b: float(kind in (b.new.kind, b.old.kind))
+def _framed(name: str) -> Callable[[Both], float]:
+    return lambda b: float(getattr(b.frame, name))
 
 
 _S = PairSign
@@ -277,60 +206,65 @@ PAIR_SIGNS: Sequence[PairSign] = (
     _S("inside", "the same of the shorter one's", _inside),
     _S("only_new", "log of stems of the new one alone", lambda b: _rest(b.new, b.old)),
     _S("only_old", "log of stems of the old one alone", lambda b: _rest(b.old, b.new)),
-    _S("begins_alike", "first words in common, 1 at 4", _begins_alike),
-    _S("ends_alike", "1 where the last words are the same", _ends_alike),
+    _S("rare", "long stems that both have, 1 at 3", _rare),
+    _S("begins_alike", "1 where the first words are the same", _begins_alike(1)),
+    _S("begins_with_two", "1 where the first two are", _begins_alike(2)),
     _S("subject", "1 where they begin to speak of the same", _subject),
-    _S("numbers_differ", "1 where both name numbers, none the same", _differ(_numbers)),
-    _S("numbers_same", "1 where they share a number", _same(_numbers)),
+    _S("refers", "1 where the new one begins with a pronoun for another", _refers),
+    *(_S(f"frame_{name}", "see Frame", _framed(name)) for name in Frame._fields),
+    _S("values_differ", "1 where both name numbers, none the same", _differ(_values)),
+    _S("values_one", "1 where only one names a number", _one(_values)),
+    _S("values_shared", "share of their numbers that both name", _values_shared),
     _S("counts_differ", "1 where two numbers of one thing differ", _counts_differ),
     _S("names_differ", "1 where both name names, none the same", _differ(_names)),
     _S("names_same", "1 where they share a name", _same(_names)),
     _S("kin_differ", "1 where they speak of different kin", _differ(_kin)),
     _S("kin_same", "1 where they share kin", _same(_kin)),
     _S("kin_one", "1 where only one speaks of kin", _one(_kin)),
-    _S("calendar", "times of the calendar that differ, by 2", _calendar),
+    _S(
+        "calendar_differs",
+        "1 where times of the calendar differ",
+        lambda b: float(calendar_differs(b.new.said, b.old.said)),
+    ),
+    _S(
+        "calendar_same",
+        "1 where they share one",
+        lambda b: float(calendar_same(b.new.said, b.old.said)),
+    ),
     _S("opposed", "1 where words oppose each other", _opposed),
-    _S("negation", "1 where only one denies", _denied_once),
-    _S("negated_both", "1 where both deny", _denied_both),
     _S(
-        "absolute_new",
-        "1 where the new one is without exception",
-        _new(_ABSOLUTE.search),
+        "negation",
+        "1 where only one denies",
+        lambda b: float(b.new.negated != b.old.negated),
     ),
-    _S("absolute_old", "1 where the old one is", _old(_ABSOLUTE.search)),
-    _S("hedged_new", "1 where the new one is only possible", _new(words.hedged)),
-    _S("hedged_old", "1 where the old one is", _old(words.hedged)),
-    _S("changed_new", "1 where the new one tells of a change", _new(words.changed)),
-    _S("changed_old", "1 where the old one does", _old(words.changed)),
-    _S("adds", "1 where the new one adds to something", _new(_adds)),
-    _S("asks_new", "1 where the new one asks", _new(words.asks)),
-    _S("past_new", "1 where the new one tells of the past", _new(_past)),
-    _S("past_old", "1 where the old one does", _old(_past)),
-    _S("timed_new", "1 where the new one names a time", _new(words.timed)),
-    _S("timed_old", "1 where the old one does", _old(words.timed)),
     _S(
-        "first_new",
-        "1 where the new one is about the speaker",
-        _new(words.first_person),
+        "negated_both",
+        "1 where both deny",
+        lambda b: float(b.new.negated and b.old.negated),
     ),
-    _S("first_old", "1 where the old one is", _old(words.first_person)),
+    _S("adds", "1 where the new one adds to something", _has(_ADDS, "new")),
+    _S("but", "1 where the new one turns round", _has(_TURNS_ROUND, "new")),
+    _S("us_new", "1 where the new one speaks of us", _has(_US, "new")),
+    _S("us_old", "1 where the old one does", _has(_US, "old")),
     _S("states", "1 where both are states", _both_of(Kind.STATE)),
     _S("preferences", "1 where both are preferences", _both_of(Kind.PREFERENCE)),
     _S("events", "1 where both are events", _both_of(Kind.EVENT)),
-    _S("event", "1 where one is an event", _either_of(Kind.EVENT)),
-    _S("plan", "1 where one is a plan", _either_of(Kind.PLAN)),
     _S("slot", "1 where they fill a slot of one subject", _slots),
     _S("item", "1 where what fills them is shared", _items),
     _S("rule_duplicate", "how sure the rules are", _clash(ConflictKind.DUPLICATE)),
     _S("rule_update", "the same, of an update", _clash(ConflictKind.UPDATE)),
     _S("rule_contradiction", "the same", _clash(ConflictKind.CONTRADICTION)),
 )
-"""The numbers of `pair_signs`, in order."""
+"""What is seen when two statements are held against each other, in order."""
 
-PAIR_NAMES = tuple(sign.name for sign in PAIR_SIGNS)
-"""Their names."""
+PAIR_NAMES = (
+    *(sign.name for sign in PAIR_SIGNS),
+    *(f"{side}_{name}" for side in ("new", "old") for name in MARKS),
+    *(f"{side}_{name}" for side in ("new", "old") for name in ALONE),
+)
+"""The names of the numbers of `pair_signs`, in order."""
 
 PAIRS_HASH = hashlib.sha256(
-    repr([(s.name, s.meaning) for s in PAIR_SIGNS]).encode()
+    repr(([(s.name, s.meaning) for s in PAIR_SIGNS], PAIR_NAMES, SIGNS_HASH)).encode()
 ).hexdigest()[:16]
 """Changes with the list: weights never meet signs they weren't trained on."""

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from psm_core.errors import EncoderMismatchError
+from psm_core.errors import EncoderMismatchError, WeightsError
+from psm_core.model import lookup
 from psm_core.model.adapter import SUFFIX
 from psm_core.model.card import Card
 from psm_core.model.encoder import SentenceEncoder
-from psm_core.model.rules import RulePolicy
 from psm_core.protocols import Candidate, Cue, Encoder, GateContext, Weighting
-from psm_core.types import Conflict, Entry, GateDecision, Pattern, Turn
+from psm_core.types import Conflict, Entry, GateDecision, Lesson, Pattern, Turn
 
 if TYPE_CHECKING:
     from psm_core.model.network import PSM
+    from psm_core.model.related import Related
     from psm_core.model.skill import Skill
     from psm_core.protocols import Matrix
 
@@ -58,7 +58,6 @@ class PSMPolicy:
         self._folder = folder
         self._given = network
         self._own_encoder = encoder
-        self._rules = RulePolicy()
         self.card = network[1] if network else Card.read(folder, name)
 
     @property
@@ -97,22 +96,56 @@ class PSMPolicy:
         return self._skill.weigh(cue, candidates)
 
     def abstract(self, episodes: Sequence[Entry]) -> list[Pattern]:
-        """Which lasting facts do these episodes of one life hold?"""
-        return self._rules.abstract(episodes)
+        """Which lasting facts do these episodes of one life hold?
+
+        Args:
+            episodes: Entries of one person's life, in any order.
+
+        Returns:
+            Facts in the order of their last mention; each as sure as the rules are of
+            what they know, and else as likely as the network holds it.
+        """
+        return self._skill.abstract(episodes)
 
     def interferes(self, new: Entry, old: Entry) -> Conflict | None:
-        """Can both be true now?  None where they can."""
-        return self._rules.interferes(new, old)
+        """Can both be true now?  None where they can.
+
+        Args:
+            new: The memory that was said later.
+            old: The one that was there before.
+
+        Returns:
+            A duplicate, or a conflict with the calibrated chance of it.
+        """
+        return self._skill.interferes(new, old)
+
+    def relate(self, new: Entry, old: Entry) -> Related:
+        """How the later of two memories stands to the other, below any threshold."""
+        return self._skill.relate(new, old)
 
     def half_life(self, entry: Entry) -> timedelta:
         """In what time should this memory lose half of its strength?"""
         return self._skill.half_life(entry)
 
+    def leaning(self, lessons: Sequence[Lesson]) -> dict[str, float]:
+        """How one person leans, if their own log says that it helps to know.
+
+        Args:
+            lessons: Rows of that person's journal; those of other features are passed
+                over.
+
+        Returns:
+            Numbers by name for `Cue.leaning`; empty means that it is off.
+        """
+        return self._skill.leaning(lessons)
+
     @functools.cached_property
     def _skill(self) -> Skill:
         from psm_core.model.skill import Skill  # noqa: PLC0415 - loads torch
 
-        network = self._given[0] if self._given else _shared(self._folder, self.card)
+        if self._given:
+            return Skill(self._given[0], self.card, self._encode)
+        network = _shared(self._folder, self.card.name, self._digest)
         return Skill(network, self.card, self._encode)
 
     def _encode(self, texts: Sequence[str]) -> Matrix:
@@ -131,20 +164,24 @@ class PSMPolicy:
     def _digest(self) -> str:
         if self._given:
             return "in-training"
-        weights = (self._folder / f"{self.card.name}.safetensors").read_bytes()
-        return hashlib.sha256(weights).hexdigest()[:8]
+        weights = self._folder / f"{self.card.name}.safetensors"
+        try:
+            return lookup.sha256(weights)[:8]
+        except OSError as fault:
+            raise WeightsError(
+                f"the weights {weights} can't be read ({type(fault).__name__}: {fault})"
+                "; install the package anew, or train weights with psm train"
+            ) from fault
 
 
-@functools.cache
-def _networks() -> dict[tuple[Path, str], PSM]:
-    return {}
+_networks: dict[tuple[Path, str, str], PSM] = {}
 
 
-def _shared(folder: Path, card: Card) -> PSM:
+def _shared(folder: Path, name: str, digest: str) -> PSM:
     """One network for all memories of a process; it is never changed."""
     from psm_core.model.network import PSM  # noqa: PLC0415 - loads torch
 
-    key = (folder, card.name)
-    if key not in _networks():
-        _networks()[key] = PSM.load(folder, card.name)[0]
-    return _networks()[key]
+    key = (folder, name, digest)
+    if key not in _networks:
+        _networks[key] = PSM.load(folder, name)[0]
+    return _networks[key]

@@ -51,6 +51,27 @@ class Ranking(nn.Module):
         return squeezed
 
 
+LEAST = 1e-9
+"""Least chance that is noted; whoever learns from a log divides by it."""
+
+
+def chances(points: Column) -> Column:
+    """With which probability a softmax over the points puts each of a pool first.
+
+    Args:
+        points: (K,) as `Ranking` gives them.
+
+    Returns:
+        (K,) float32 in (0, 1].
+
+    >>> chances(np.array([0.0, 0.0], np.float32)).tolist()
+    [0.5, 0.5]
+    """
+    raised = np.exp(points - points.max(initial=-np.inf))
+    found: Column = np.maximum(raised / raised.sum(), LEAST).astype(np.float32)
+    return found
+
+
 def fit_of(pool: Sequence[Candidate], points: Column) -> Column:
     """What the abstention head sees of a pool.
 

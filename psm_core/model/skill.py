@@ -1,4 +1,4 @@
-"""The verbs as the network answers them. Loads torch; `PSMPolicy` loads it when asked."""
+"""The verbs as the network answers them. Loads torch; `PSMPolicy` loads it late."""
 
 from __future__ import annotations
 
@@ -10,20 +10,30 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from psm_core.model import fading
+from psm_core.model import consolidation, fading, personal, related
 from psm_core.model.card import Card
 from psm_core.model.gate import gate as gate_by_rule
 from psm_core.model.heads import Fading, Reading
 from psm_core.model.kinds import LASTING_FIRST, only_possible
+from psm_core.model.logged import of_list, together
 from psm_core.model.network import PSM
-from psm_core.model.pool import LEARNED_NAMES, learned_features
-from psm_core.model.ranking import fit_of
+from psm_core.model.pool import LEARNED_HASH, LEARNED_NAMES, learned_features
+from psm_core.model.ranking import chances, fit_of
 from psm_core.model.signs import Heard, known_names, signs
 from psm_core.model.weigh import behind_successors
 from psm_core.model.words import asks_for_past
 from psm_core.protocols import Candidate, Cue, GateContext, Weighting
 from psm_core.strength import HALF_LIFE_MAX, bounded
-from psm_core.types import Action, Entry, GateDecision, Tier, Turn
+from psm_core.types import (
+    Action,
+    Conflict,
+    Entry,
+    GateDecision,
+    Lesson,
+    Pattern,
+    Tier,
+    Turn,
+)
 
 if TYPE_CHECKING:
     from psm_core.protocols import Matrix, Vector
@@ -70,7 +80,9 @@ class Skill:
             strength=round(worth * (REPEATED if archived else 1.0), 3),
             half_life=bounded(start * float(factor.exp()[0])),
             emotion=round(emotion, 3),
-            confidence=ruled.confidence if archived else round(max(worth, 1 - worth), 3),
+            confidence=ruled.confidence
+            if archived
+            else round(max(worth, 1 - worth), 3),
             kind=kind,
         )
 
@@ -80,7 +92,13 @@ class Skill:
         return Action.DEFER if worth < self._card.thresholds["defer"] else Action.KEEP
 
     def weigh(self, cue: Cue, candidates: Sequence[Candidate]) -> Weighting:
-        """Scores that are the probability in [0, 1] of being of use to this cue."""
+        """Scores that are the probability in [0, 1] of being of use to this cue.
+
+        Nothing is left to chance.  The propensities say with which probability a
+        softmax over the pool's points would have put each memory first, before
+        successors are minded: so a ranking that learns from the log knows how much
+        the weights that made it favoured each.
+        """
         if not candidates:
             empty = np.zeros(0, np.float32)
             table = np.zeros((0, len(LEARNED_NAMES)), np.float32)
@@ -91,6 +109,12 @@ class Skill:
             points = network.recall(torch.from_numpy(features)).numpy()  # (K,)
             fit = torch.from_numpy(fit_of(candidates, points))
             sure = float(network.calibrated("fit", network.fit(fit))[0])
+            weights = network.recall.linear.weight.detach().numpy()  # (1, F)
+            if cue.leaning:
+                # Whether anything fits is no matter of taste, so this comes after.
+                tilted = personal.tilt(weights[0], cue.leaning).astype(np.float32)
+                points, weights = points + features @ tilted, weights + tilted
+            likely = chances(points)
             if not asks_for_past(cue.text):
                 points = behind_successors(points, candidates)
             chance = network.calibrated("recall", torch.as_tensor(points)).numpy()
@@ -100,9 +124,37 @@ class Skill:
             scores=chance.astype(np.float32) * answered,
             features=features,
             names=LEARNED_NAMES,
-            propensities=np.ones(len(candidates), np.float32),
-            shares=features * network.recall.linear.weight.detach().numpy(),
+            propensities=likely,
+            shares=features * weights,
+            digest=LEARNED_HASH,
         )
+
+    def abstract(self, episodes: Sequence[Entry]) -> list[Pattern]:
+        """Which lasting facts these episodes hold; see `consolidation.abstract`."""
+        return consolidation.abstract(
+            episodes, self.network, self._card.thresholds, self._encode
+        )
+
+    def interferes(self, new: Entry, old: Entry) -> Conflict | None:
+        """Whether both can be true now; see `related.interferes`."""
+        network, thresholds = self.network, self._card.thresholds
+        return related.interferes(network, thresholds, self._encode, new, old)
+
+    def relate(self, new: Entry, old: Entry) -> related.Related:
+        """How the later said one stands to the other; see `related.relate`."""
+        return related.relate(self.network, self._encode, new, old)
+
+    def leaning(self, lessons: Sequence[Lesson]) -> dict[str, float]:
+        """How the person leans whose log this is; see `personal.leaning`."""
+        ranking = self.network.recall
+        along = personal.directions(ranking.linear.weight.detach().numpy()[0])
+        recalls = []
+        with torch.inference_mode():
+            for one in together(r for r in lessons if of_list(r, LEARNED_HASH)):
+                points = ranking(torch.from_numpy(one.features)).numpy()
+                seen = personal.Seen(points, one.features @ along, one.rewards)
+                recalls.append(seen)
+        return personal.leaning(recalls)
 
     def half_life(self, entry: Entry) -> timedelta:
         """The rules' half-life, times what the network makes of text and fate."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from psm_core.model.features import NAMES, recall_features
+from psm_core.model.features import FEATURES_HASH, NAMES, recall_features
 from psm_core.model.words import asks_for_past
 from psm_core.protocols import Candidate, Cue, Weighting
 
@@ -95,6 +95,7 @@ def weigh(cue: Cue, candidates: Sequence[Candidate]) -> Weighting:
         names=NAMES,
         propensities=np.ones(len(candidates), np.float32),
         shares=(features * weights).astype(np.float32),
+        digest=FEATURES_HASH,
     )
 
 

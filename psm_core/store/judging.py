@@ -8,7 +8,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from psm_core.protocols import Access, Shown
 from psm_core.store.ledger import Ledger
 from psm_core.store.rows import micros, moment
 from psm_core.store.tables import PENDING
-from psm_core.types import Outcome
+from psm_core.types import Lesson, Outcome
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,24 +25,17 @@ if TYPE_CHECKING:
 CODES = {Outcome.USED: 1, Outcome.IGNORED: 2, Outcome.CORRECTED: 3}
 """How outcomes stand in the journal; numbers that are never given a new meaning."""
 
+LESSONS = (
+    "SELECT j.number, a.recall, j.at, j.policy, j.rank, j.score, j.propensity,"
+    " j.features, j.outcome, j.reward"
+    " FROM journal j LEFT JOIN access a ON a.number = j.access"
+)
+"""Rows of the journal, each with its recall as long as the showing is remembered."""
+
+LEANING = "leaning"
+"""The line of the ledger that says how the person leans."""
+
 _OUTCOMES = {code: outcome for outcome, code in CODES.items()}
-
-
-class Lesson(NamedTuple):
-    """One row of the journal: what a policy saw, did, and got for it. Numbers only.
-
-    ``features`` (F,) float32 are as the policy named in ``policy`` orders them.
-    """
-
-    number: int
-    at: datetime
-    policy: str
-    rank: int
-    score: float
-    propensity: float
-    features: NDArray[np.float32]
-    outcome: Outcome
-    reward: float
 
 
 class Judging(Ledger):
@@ -164,15 +157,40 @@ class Judging(Ledger):
                 (wanted,),
             )
 
-    def lessons(self, *, after: int = 0) -> list[Lesson]:
-        """The rows of the journal after number *after*: all that training may see."""
+    def lessons(self, *, after: int = 0, last: int | None = None) -> list[Lesson]:
+        """The rows of the journal after number *after*: all that training may see.
+
+        Args:
+            after: The number of a row.
+            last: Most rows, the latest ones; None means all.
+        """
         with self.reading():
             found = self.rows(
-                "SELECT number, at, policy, rank, score, propensity, features,"
-                " outcome, reward FROM journal WHERE number > ? ORDER BY number",
-                (after,),
+                f"{LESSONS} WHERE j.number > ? ORDER BY j.number DESC LIMIT ?",
+                (after, -1 if last is None else last),
             )
-        return [_lesson(row) for row in found]
+        return [lesson(row) for row in reversed(found)]
+
+    def leaning(self, policy: str) -> dict[str, float]:
+        """How this person leans, as *policy* learned it; empty where it is off.
+
+        What another policy learned says nothing about this one.
+        """
+        noted = json.loads(self.meta(LEANING) or "{}")
+        found: dict[str, float] = noted.get(policy, {})
+        return found
+
+    def set_leaning(self, policy: str, leaning: Mapping[str, float]) -> None:
+        """Note how this person leans; empty turns it off.
+
+        Args:
+            policy: Which learned it.
+            leaning: Numbers by name.
+        """
+        if self.leaning(policy) == leaning:
+            return
+        with self.transaction():
+            self.set_meta(LEANING, json.dumps({policy: dict(leaning)}))
 
     def _recall(self, recall_id: str) -> int:
         found = self.rows("SELECT number FROM recall WHERE id = ?", (recall_id,))
@@ -209,11 +227,18 @@ def _packed(features: NDArray[np.float32]) -> bytes:
     return np.ascontiguousarray(features, np.float32).tobytes()
 
 
-def _lesson(row: Sequence[Any]) -> Lesson:
-    *before, features, outcome, reward = row
-    number, at, policy, rank, score, propensity = before
-    seen = np.frombuffer(features, np.float32)
-    done = _OUTCOMES[outcome]
+def lesson(row: Sequence[Any]) -> Lesson:
+    """One row that `LESSONS` selects."""
+    number, recall, at, policy, rank, score, propensity, features, outcome, reward = row
     return Lesson(
-        number, moment(at), policy, rank, score, propensity, seen, done, reward
+        number,
+        recall,
+        moment(at),
+        policy,
+        rank,
+        score,
+        propensity,
+        np.frombuffer(features, np.float32),
+        _OUTCOMES[outcome],
+        reward,
     )

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 BATCH = 64
 """Texts that go through the network at once."""
 
+SMALL = 200_000_000
+"""Parameters up to which a network is small enough to compute in full precision."""
+
 Rows = Callable[[list[str]], Tensor]
 """B texts -> (B, D), of any length, on the network's device."""
 
@@ -37,7 +40,7 @@ class Backbone:
     """An encoder whose network is at hand, so that it can be taught.
 
     Making one is cheap; the weights are loaded when they are first needed, in
-    bfloat16 where a CUDA device has it, otherwise in float32.
+    float32; a large one in bfloat16 where a CUDA device has it.
 
     Args:
         path: A folder with a sentence-transformers or Hugging Face model, or a GGUF
@@ -109,17 +112,11 @@ class Backbone:
         return torch.cat(found)[back]
 
     def _unit(self, texts: list[str]) -> Tensor:
-        half = self._dtype is torch.bfloat16
-        with torch.autocast(self._device.split(":")[0], torch.bfloat16, enabled=half):
+        kind = self._device.split(":")[0]
+        half = next(self.network.parameters()).dtype is torch.bfloat16
+        with torch.autocast(kind, torch.bfloat16, enabled=half):
             rows = self._opened[1]([text[:CHARS_MAX] for text in texts])
         return nn.functional.normalize(rows.float(), dim=1)
-
-    @property
-    def _dtype(self) -> torch.dtype:
-        cuda = self._device.startswith("cuda")
-        return (
-            torch.bfloat16 if cuda and torch.cuda.is_bf16_supported() else torch.float32
-        )
 
     @functools.cached_property
     @torch.inference_mode(mode=False)  # weights first loaded to answer can learn too
@@ -131,7 +128,11 @@ class Backbone:
             raise EncoderError(
                 f"the model in {self.path} can't be loaded: {fault}"
             ) from fault
-        network.to(self._dtype).eval()
+        network.eval()
+        size = sum(parameter.numel() for parameter in network.parameters())
+        cuda = self._device.startswith("cuda")
+        if size > SMALL and cuda and torch.cuda.is_bf16_supported():
+            network.to(torch.bfloat16)
         if self._adapter:
             Adapter.read(self._adapter).merge(network, self.digest)
         return network, rows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -56,8 +57,9 @@ def platt(logits: Column, true: Mask) -> tuple[float, float]:
         value.backward()  # type: ignore[no-untyped-call]
         return value
 
-    optimizer.step(loss)
-    return float(found[0].exp()), float(found[1])
+    optimizer.step(loss)  # type: ignore[no-untyped-call]
+    slope, offset = found.detach().tolist()
+    return math.exp(slope), offset
 
 
 def reliability(said: Column, true: Mask, bins: int = BINS) -> list[Bin]:
@@ -71,12 +73,17 @@ def reliability(said: Column, true: Mask, bins: int = BINS) -> list[Bin]:
     Returns:
         The bins that hold anything, in order.
 
-    >>> reliability(np.array([0.1, 0.9, 0.9], "f"), np.array([False, True, False]))[1].true
+    >>> said = np.array([0.1, 0.9, 0.9], "f")
+    >>> reliability(said, np.array([False, True, False]))[1].true
     0.5
     """
     rows = np.minimum((said * bins).astype(int), bins - 1)
     return [
-        Bin(float(said[rows == b].mean()), float(true[rows == b].mean()), int((rows == b).sum()))
+        Bin(
+            float(said[rows == b].mean()),
+            float(true[rows == b].mean()),
+            int((rows == b).sum()),
+        )
         for b in range(bins)
         if (rows == b).any()
     ]

@@ -17,7 +17,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import Any, Literal, NamedTuple, cast
@@ -82,7 +82,7 @@ class Said(NamedTuple):
 
 
 class Question(NamedTuple):
-    """What is asked later, and the ids of the turns that answer it; none where none do."""
+    """What is asked later, and the ids of the turns that answer it, if any do."""
 
     text: str
     sort: Sort
@@ -196,7 +196,7 @@ def _life(rows: list[dict[str, Any]]) -> Life:
 def _said(
     rows: list[dict[str, Any]], people: Mapping[str, str], chat: str
 ) -> Iterable[Said]:
-    session, at = "", datetime.min
+    session, at = "", datetime.min.replace(tzinfo=UTC)
     first = next(iter(people))
     for row in rows:
         if "session" in row:

@@ -1,4 +1,4 @@
-"""The curriculum: from written lives to weights that ship, stage by stage, resumable."""
+"""The curriculum: from written lives to weights, stage by stage, resumable."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from psm_core.errors import WeightsError
 from psm_core.model import lookup
 from psm_core.model.adapter import SUFFIX
-from psm_core.model.card import Card
+from psm_core.model.card import LISTS, Card
 from psm_core.model.encoder import SentenceEncoder
 from psm_core.model.network import PSM, Shape
 from psm_core.model.policy import MINI, PSMPolicy
@@ -28,12 +29,20 @@ from psm_core.train.reading import train_reading
 from psm_core.train.reinforce import train_utility
 from psm_core.train.relating import train_relating
 
-LIVES = "32 lives and more, written for this project (CC0)"
+LIVES = "38 lives, written for this project (CC0)"
 FEELINGS = {
     "emobank": "EmoBank, Buechel and Hahn (2017), CC BY-SA 4.0",
     "goemotions": "GoEmotions, Demszky et al. (2020), Apache-2.0 and CC BY 4.0",
 }
 """What the feelings are learned from where a folder with them is given."""
+
+LICENCES = {
+    "lives": "CC0-1.0",
+    "emobank": "CC-BY-SA-4.0",
+    "goemotions": "Apache-2.0 AND CC-BY-4.0",
+    lookup.MINILM: "Apache-2.0",
+}
+"""By source, as SPDX writes them."""
 
 STAGES = ("encoder", "gate", "interference", "decay", "recall", "utility")
 """In the order in which they are trained; each stands on those before it."""
@@ -92,20 +101,21 @@ def train(
         WeightsError: What an earlier run left can't be read.
     """
     training.out.mkdir(parents=True, exist_ok=True)
+    if training.fresh:
+        # Cut off, it must not go on with what an earlier training left.
+        for stage in STAGES:
+            training.left(stage).with_suffix(".json").unlink(missing_ok=True)
+    digests: dict[str, str] = {}
     if material is None:
         material = Material(
             encoder=Remembered(_encoder(training, say)),
             seed=training.seed,
             feelings=training.feelings,
         )
+        digests = _digests(training)
     torch.manual_seed(training.seed)
     network = PSM(Shape(material.encoder.width)).eval()
-    card = Card(
-        training.name,
-        material.encoder.name,
-        seed=training.seed,
-        data={"lives": LIVES, **(FEELINGS if training.feelings else {})},
-    )
+    card = _blank(training, material.encoder.name, digests)
     for stage in STAGES[1 : STAGES.index(training.until) + 1]:
         card = _stage(stage, network, card, material, training, say)
     if training.until == STAGES[-1]:
@@ -136,6 +146,30 @@ def _folder(training: Training) -> Path:
     return training.backbone or lookup.weights_folder(lookup.MINILM)
 
 
+def _digests(training: Training) -> dict[str, str]:
+    """The sha256 of what the encoder is made of, by name."""
+    base = Backbone(_folder(training))
+    found = {base.base: base.digest}
+    if training.adapted:
+        found[training.adapter.name] = lookup.sha256(training.adapter)
+    return found
+
+
+def _blank(training: Training, encoder: str, digests: Mapping[str, str]) -> Card:
+    """The card before anything is trained: from what, and what that allows."""
+    data = {"lives": LIVES, **(FEELINGS if training.feelings else {})}
+    # What the encoder learned beyond its base, it learned from the lives.
+    sources = [*data, *(name for name in digests if not name.endswith(SUFFIX))]
+    return Card(
+        training.name,
+        encoder,
+        seed=training.seed,
+        data=data,
+        digests=digests,
+        licences={n: LICENCES.get(n, "see the model's own card") for n in sources},
+    )
+
+
 def _stage(
     stage: str,
     network: PSM,
@@ -147,8 +181,9 @@ def _stage(
     """Train one stage, or take over what it left when it was finished before."""
     left = training.left(stage)
     notes = left.with_suffix(".json")
-    if notes.is_file() and not training.fresh:
-        found = _left(left, notes, material.encoder.name, network)
+    of = {"encoder": material.encoder.name, "seed": training.seed, "lists": LISTS}
+    if notes.is_file():
+        found = _left(left, notes, of, network)
         if found is not None:
             say(f"{stage}: finished before")
             return replace(card, thresholds={**card.thresholds, **found})
@@ -158,33 +193,44 @@ def _stage(
     left.parent.mkdir(parents=True, exist_ok=True)
     save_file({k: v.contiguous() for k, v in network.state_dict().items()}, left)
     # The note goes last: a stage without one is trained again.
-    written = {"encoder": material.encoder.name, "thresholds": thresholds}
+    written = {**of, "thresholds": thresholds}
     notes.write_text(json.dumps(written), encoding="utf-8")
     say(f"{stage}: trained in {time.perf_counter() - began:.0f} s")
     return replace(card, thresholds={**card.thresholds, **thresholds})
 
 
+_UNREADABLE = (
+    OSError,
+    ValueError,
+    LookupError,
+    TypeError,
+    RuntimeError,
+    SafetensorError,
+)
+
+
 def _left(
-    left: Path, notes: Path, encoder: str, network: PSM
+    left: Path, notes: Path, of: Mapping[str, object], network: PSM
 ) -> Mapping[str, float] | None:
-    """The thresholds of a finished stage, its weights loaded; None for other vectors."""
+    """A finished stage's thresholds, its weights loaded; None where it is of others.
+
+    *of* says of which encoder, seed and lists of features it must be.
+    """
     try:
         written = json.loads(notes.read_text(encoding="utf-8"))
-        if written["encoder"] != encoder:
+        if any(written[what] != own for what, own in of.items()):
             return None
         network.load_state_dict(load_file(left))
-    except (OSError, ValueError, KeyError, RuntimeError) as fault:
+        thresholds: Mapping[str, float] = written["thresholds"]
+    except _UNREADABLE as fault:
         raise WeightsError(
             f"what an earlier training left in {left} can't be read "
             f"({type(fault).__name__}: {fault}); train with --fresh"
         ) from fault
-    thresholds: Mapping[str, float] = written["thresholds"]
     return thresholds
 
 
-def _gate(
-    network: PSM, card: Card, material: Material, say: Say
-) -> dict[str, float]:
+def _gate(network: PSM, card: Card, material: Material, say: Say) -> dict[str, float]:
     return train_reading(network, material, say)
 
 
@@ -194,27 +240,26 @@ def _interference(
     return train_relating(network, material, say)
 
 
-def _decay(
-    network: PSM, card: Card, material: Material, say: Say
-) -> dict[str, float]:
+def _decay(network: PSM, card: Card, material: Material, say: Say) -> dict[str, float]:
     return train_fading(network, material, say)
 
 
-def _recall(
-    network: PSM, card: Card, material: Material, say: Say
-) -> dict[str, float]:
-    return train_ranking(network, material, PSMPolicy(network=(network, card)), say)
+def _recall(network: PSM, card: Card, material: Material, say: Say) -> dict[str, float]:
+    return train_ranking(network, material, _policy(network, card, material), say)
 
 
 def _utility(
     network: PSM, card: Card, material: Material, say: Say
 ) -> dict[str, float]:
-    return train_utility(network, material, PSMPolicy(network=(network, card)), say)
+    return train_utility(network, material, _policy(network, card, material), say)
 
 
-_TRAINED: Mapping[
-    str, Callable[[PSM, Card, Material, Say], dict[str, float]]
-] = {
+def _policy(network: PSM, card: Card, material: Material) -> PSMPolicy:
+    """The network as far as it is trained, gating what the stores hear."""
+    return PSMPolicy(network=(network, card), encoder=material.encoder)
+
+
+_TRAINED: Mapping[str, Callable[[PSM, Card, Material, Say], dict[str, float]]] = {
     "gate": _gate,
     "interference": _interference,
     "decay": _decay,

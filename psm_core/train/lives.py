@@ -57,9 +57,7 @@ def without(life: Life, turn_id: str) -> Life:
         said=tuple(s for s in life.said if s.turn.id != turn_id),
         questions=tuple(_reasked(life.questions, turn_id)),
         pairs=tuple(p for p in life.pairs if not p.ids or turn_id not in p.ids),
-        corrections=tuple(
-            c for c in life.corrections if turn_id not in (c.turn, c.of)
-        ),
+        corrections=tuple(c for c in life.corrections if turn_id not in (c.turn, c.of)),
     )
 
 
@@ -105,7 +103,9 @@ def long(lives: Sequence[Life], turns: int, span: timedelta, seed: int) -> list[
             names = _renaming(life, lives[0])
             for session in _sessions(life):
                 prefix = f"{life.name}.{retelling}"
-                heard.append([_moved(s, _when(session), prefix, names) for s in session])
+                heard.append(
+                    [_moved(s, _when(session), prefix, names) for s in session]
+                )
                 told += len(session)
         if told >= turns:
             break

@@ -1,4 +1,4 @@
-"""What a training works on: lives, split by person, and the encoder's vectors of them."""
+"""What a training works on: lives, split by person, and the vectors of them."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from psm_core.train.corpus import Life, lives
 
 if TYPE_CHECKING:
     from psm_core.protocols import Matrix, Vector
+    from psm_core.train.pools import Asked
 
 Say = Callable[[str], None]
 """Where progress is said, one line at a time."""
 
 
 class Remembered:
-    """An encoder that encodes no text twice; a training asks for the same ones often."""
+    """An encoder that encodes no text twice; a training asks for the same often."""
 
     def __init__(self, encoder: Encoder) -> None:
         self._encoder = encoder
@@ -59,6 +60,7 @@ class Material:
         train: People that are learned from.
         validation: People on whom choices are made.
         test: People whom nothing but the report card reads.
+        asked: What they were asked before, by split; see `ranking.questions`.
     """
 
     encoder: Remembered
@@ -67,3 +69,4 @@ class Material:
     train: Sequence[Life] = field(default_factory=lambda: lives("train"))
     validation: Sequence[Life] = field(default_factory=lambda: lives("validation"))
     test: Sequence[Life] = field(default_factory=lambda: lives("test"))
+    asked: dict[str, list[Asked]] = field(default_factory=dict, repr=False)

@@ -1,4 +1,4 @@
-"""What a recall has to choose from: the candidates of each question, from real stores."""
+"""What a recall has to choose from: each question's candidates, from real stores."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
 
 import numpy as np
 
-from psm_core.acts.candidates import candidates
 from psm_core.memory import Memory
-from psm_core.model.pool import LEARNED, tabled
+from psm_core.model.pool import learned_features
 from psm_core.protocols import Candidate, Cue, Encoder, Policy, Weighting
 from psm_core.train.corpus import Life
 from psm_core.train.lives import crowded
@@ -152,7 +151,7 @@ def _judged(life: Life, seen: Sequence[Seen]) -> Iterable[Asked]:
             sort=question.sort,
             cue=cue,
             candidates=pool,
-            features=tabled(LEARNED, cue, pool),
+            features=learned_features(cue, pool),
             relevant=np.array([not sources.isdisjoint(c.entry.sources) for c in pool]),
             sources=sources,
         )

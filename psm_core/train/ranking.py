@@ -1,9 +1,9 @@
-"""Stage 2 for recall: how strongly each candidate should surface, and whether any fits."""
+"""Stage 2 for recall: how strongly each candidate surfaces, and whether any fits."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from psm_core.model.network import PSM
-from psm_core.model.pool import LEARNED, LEARNED_NAMES, tabled
+from psm_core.model.pool import LEARNED_NAMES, learned_features
 from psm_core.model.ranking import Ranking, fit_of
 from psm_core.model.weigh import WEIGHTS
 from psm_core.protocols import Policy
@@ -87,14 +87,48 @@ def train_ranking(
     Returns:
         "answer": from which probability on that anything fits, memories surface.
     """
-    train, validation = (
-        [a for how in STORES for a in asked(people, material.encoder, policy, how)]
-        for people in (material.train, material.validation)
-    )
+    train, validation = questions(material, policy)
     imitate(network.recall, train)
     say(f"recall, imitating the rules: {_said(network.recall, validation)}")
     learn_lists(network.recall, train, material.seed)
     say(f"recall, learned from evidence: {_said(network.recall, validation)}")
+    return settle(network, train, validation, say)
+
+
+def questions(material: Material, policy: Policy) -> tuple[list[Asked], list[Asked]]:
+    """Those of the train and of the validation people, each put to all `STORES`.
+
+    Asked once for a material: what a store keeps is settled when recall is trained.
+    """
+    if not material.asked:
+        material.asked.update(
+            {
+                split: [
+                    a for h in STORES for a in asked(own, material.encoder, policy, h)
+                ]
+                for split, own in (
+                    ("train", material.train),
+                    ("validation", material.validation),
+                )
+            }
+        )
+    return material.asked["train"], material.asked["validation"]
+
+
+def settle(
+    network: PSM, train: Sequence[Asked], validation: Sequence[Asked], say: Say
+) -> dict[str, float]:
+    """Learn anew, for the points as they are, how sure they are and when nothing fits.
+
+    Args:
+        network: Its calibration and its fit head are set in place.
+        train: The fit head learns from these.
+        validation: Calibration and threshold are those of these.
+        say: Told the threshold.
+
+    Returns:
+        "answer": from which probability on that anything fits, memories surface.
+    """
     _calibrate(network, validation)
     threshold = _learn_fit(network, train, validation)
     say(f"recall answers from {threshold:.2f} on")
@@ -133,7 +167,11 @@ def learn_lists(
     torch.manual_seed(seed)
     lists = padded([a for a in questions if a.relevant.any()])
     start = ranking.linear.weight.detach().clone()
-    hidden = [p for n, p in ranking.named_parameters() if p.requires_grad and n != "linear.weight"]
+    hidden = [
+        p
+        for n, p in ranking.named_parameters()
+        if p.requires_grad and n != "linear.weight"
+    ]
     optimizer = torch.optim.AdamW(
         [
             {"params": [ranking.linear.weight], "weight_decay": 0.0},
@@ -145,8 +183,8 @@ def learn_lists(
     schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.02, steps)
     ranking.train()
     for _ in range(epochs):
-        for rows in torch.randperm(len(lists.features)).split(BATCH):
-            points = ranking(_dropped(lists.features[rows]))
+        for rows in _batches(len(lists.features)):
+            points = ranking(dropped(lists.features[rows]))
             pull = PULL * (ranking.linear.weight - start).square().sum()
             loss = list_loss(points, lists.relevant[rows], lists.there[rows]) + pull
             optimizer.zero_grad()
@@ -154,6 +192,12 @@ def learn_lists(
             optimizer.step()
             schedule.step()
     ranking.eval()
+
+
+def _batches(questions: int) -> Iterable[Tensor]:
+    """The numbers of all questions by chance, `BATCH` at a time."""
+    order = torch.randperm(questions)
+    return (order[n : n + BATCH] for n in range(0, questions, BATCH))
 
 
 def list_loss(points: Tensor, relevant: Tensor, there: Tensor) -> Tensor:
@@ -176,7 +220,7 @@ def padded(questions: Sequence[Asked]) -> Padded:
     return Padded(features, relevant, there)
 
 
-def _dropped(features: Tensor) -> Tensor:
+def dropped(features: Tensor) -> Tensor:
     """The features of some questions without some columns, and without names."""
     kept = torch.rand(len(features), 1, features.shape[2]) >= FEATURE_DROP
     nameless = torch.rand(len(features)) < NAME_DROP
@@ -201,7 +245,11 @@ def _said(ranking: Ranking, questions: Sequence[Asked]) -> str:
     rows = ranked(copy.deepcopy(ranking).eval(), questions)
     return ", ".join(
         f"{name} {np.mean([getattr(row, field) for row in rows]):.3f}"
-        for name, field in (("R@5", "recall_5"), ("R@10", "recall_10"), ("nDCG@10", "ndcg_10"))
+        for name, field in (
+            ("R@5", "recall_5"),
+            ("R@10", "recall_10"),
+            ("nDCG@10", "ndcg_10"),
+        )
     )
 
 
@@ -221,7 +269,9 @@ def _learn_fit(
     torch.manual_seed(0)
     optimizer = torch.optim.AdamW(network.fit.parameters(), lr=0.05, weight_decay=0.01)
     # As many answerable as not, so that the threshold alone decides how bold it is.
-    weight = torch.where(answerable > 0, 0.5 / answerable.mean(), 0.5 / (1 - answerable.mean()))
+    weight = torch.where(
+        answerable > 0, 0.5 / answerable.mean(), 0.5 / (1 - answerable.mean())
+    )
     for _ in range(300):
         logits = network.fit(rows).squeeze(1)
         loss = functional.binary_cross_entropy_with_logits(logits, answerable, weight)
@@ -248,7 +298,9 @@ def _fits(network: PSM, questions: Sequence[Asked]) -> tuple[Tensor, Tensor]:
     return torch.tensor(np.stack(rows)), torch.tensor(answerable)
 
 
-def _fit(network: PSM, one: Asked, kept: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Table:
+def _fit(
+    network: PSM, one: Asked, kept: np.ndarray[tuple[int], np.dtype[np.bool_]]
+) -> Table:
     pool = [c for c, keep in zip(one.candidates, kept, strict=True) if keep]
-    features = one.features if kept.all() else tabled(LEARNED, one.cue, pool)
+    features = one.features if kept.all() else learned_features(one.cue, pool)
     return fit_of(pool, points_of(network.recall, features))

@@ -11,7 +11,15 @@ from datetime import timedelta
 from pathlib import Path
 
 from psm_core.store.words import stems
-from psm_core.train.corpus import CHATS, RELATIONS, SORTS, Life, Question, read
+from psm_core.train.corpus import (
+    CHATS,
+    RELATIONS,
+    SORTS,
+    Life,
+    Question,
+    lives,
+    read,
+)
 
 TURNS_MIN = 110
 SESSIONS_MIN = 8
@@ -208,7 +216,41 @@ def report(paths: Iterable[Path]) -> tuple[list[str], int]:
     return lines, wrong
 
 
+def figures(all_lives: Sequence[Life]) -> str:
+    """What stands in docs/corpus.md: a row for each split, and counts of all labels."""
+    rows = [
+        f"| {split} | {' | '.join(f'{n:,}' for n in counts(of).values())} |"
+        for split in ("train", "validation", "test", "all")
+        if (of := [x for x in all_lives if split in ("all", x.split)])
+    ]
+    labels: dict[str, Counter[str]] = {
+        "kinds": Counter(str(s.kind) for x in all_lives for s in x.said),
+        "sorts": Counter(q.sort for x in all_lives for q in x.questions),
+        "relations": Counter(p.relation for x in all_lives for p in x.pairs),
+        "overlap": Counter(
+            overlap(q, x) for x in all_lives for q in x.questions if q.evidence
+        ),
+        "chats": Counter(x.chat for x in all_lives),
+    }
+    told = [
+        f"{what}: {', '.join(f'{name} {n:,}' for name, n in found.most_common())}"
+        for what, found in labels.items()
+    ]
+    return "\n".join([*rows, *told])
+
+
+def counts(some: Sequence[Life]) -> dict[str, int]:
+    """How many lives, turns, questions, pairs and corrections there are."""
+    return {
+        "lives": len(some),
+        "turns": sum(len(life.said) for life in some),
+        "questions": sum(len(life.questions) for life in some),
+        "pairs": sum(len(life.pairs) for life in some),
+        "corrections": sum(len(life.corrections) for life in some),
+    }
+
+
 if __name__ == "__main__":
     said, faulty = report(map(Path, sys.argv[1:]))
-    print("\n".join(said))  # noqa: T201
+    print("\n".join(said) or figures(lives()))  # noqa: T201
     sys.exit(bool(faulty))

@@ -127,7 +127,9 @@ def test_two_offers_of_one_name_are_refused():
 
 def test_an_unknown_offer_names_the_known_ones():
     """The error lists what could have been meant."""
-    with pytest.raises(PluginError, match="the policy 'magic'; offered: psm-mini, rules"):
+    with pytest.raises(
+        PluginError, match="the policy 'magic'; offered: psm-mini, rules"
+    ):
         plugins().offers.get("policy", "magic")
 
 

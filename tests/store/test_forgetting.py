@@ -115,13 +115,14 @@ def test_what_superseded_others_is_not_named_any_more(shard, make):
 
 
 def test_the_journal_keeps_its_numbers(shard, make):
-    """What the skill learned from is still there, and names nothing."""
+    """What the skill learned from is still there, and names nothing, no recall even."""
     lived(shard, make)
-    before = shard.lessons()
+    (before,) = shard.lessons()
     shard.forget("t1", T0)
 
     (row,) = shard.lessons()
-    assert row._replace(features=None) == before[0]._replace(features=None)
+    assert before.recall == 1
+    assert row._replace(features=None) == before._replace(features=None, recall=None)
     for value in shard.rows("SELECT * FROM journal")[0]:
         assert not isinstance(value, str) or value == "rules"
 

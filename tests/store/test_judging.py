@@ -102,7 +102,37 @@ def test_a_lesson_is_what_the_policy_saw_and_got(shown):
     shown.log_feedback("r1", {2: Outcome.IGNORED}, REWARD, LATER)
     (lesson,) = shown.lessons()
 
-    assert lesson[:-3] == (1, LATER, "rules", 1, 0.8, 0.5)
+    assert lesson[:-3] == (1, 1, LATER, "rules", 1, 0.8, 0.5)
     assert lesson.features.tolist() == [2, 1]
     assert (lesson.outcome, lesson.reward) == (Outcome.IGNORED, -1)
     assert shown.lessons(after=lesson.number) == []
+
+
+def test_the_last_rows_of_the_journal_come_in_their_order(shown):
+    """However few are asked for, the latest ones, oldest first."""
+    shown.log_feedback("r1", {3: Outcome.USED, 2: Outcome.IGNORED}, REWARD, LATER)
+    shown.log_recall("r2", LATER, "rules", showing(1))
+    shown.log_feedback("r2", {1: Outcome.USED}, REWARD, LATER)
+
+    assert [row.number for row in shown.lessons(last=2)] == [2, 3]
+    assert [row.recall for row in shown.lessons()] == [1, 1, 2]
+    assert shown.lessons(last=0) == []
+
+
+def test_a_leaning_is_noted_for_the_policy_that_learned_it(shown):
+    """Numbers by name; another policy's says nothing, and an empty one turns it off."""
+    assert shown.leaning("psm-mini-1a") == {}
+
+    shown.set_leaning("psm-mini-1a", {"names": 0.5, "the fresh": -0.25})
+
+    assert shown.leaning("psm-mini-1a") == {"names": 0.5, "the fresh": -0.25}
+    assert shown.leaning("psm-mini-2b") == {}
+    shown.set_leaning("psm-mini-1a", {})
+    assert shown.leaning("psm-mini-1a") == {}
+
+
+def test_turning_off_what_is_off_writes_nothing(shown):
+    """A store whose person never leant holds no line about it."""
+    shown.set_leaning("psm-mini-1a", {})
+
+    assert shown.meta("leaning") is None

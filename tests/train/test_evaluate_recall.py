@@ -8,10 +8,8 @@ import numpy as np
 import pytest
 
 from psm_core.errors import TranscriptError
-from psm_core.model.card import Card
 from psm_core.model.encoder import HashEncoder
 from psm_core.model.network import PSM, Shape
-from psm_core.model.policy import PSMPolicy
 from psm_core.model.pool import LEARNED_NAMES
 from psm_core.model.rules import RulePolicy
 from psm_core.protocols import Weighting
@@ -215,9 +213,7 @@ def test_without_names_a_policy_sees_no_names(people, encoder):
 def test_a_group_taken_away_is_missed(people, encoder):
     """Without any feature the ranking finds less than with all; every one is grouped."""
     network = PSM(Shape(width=64))
-    card = Card("tiny", encoder.name, thresholds={"answer": 0.0, "defer": 0.0})
-    policy = PSMPolicy(network=(network, card), encoder=encoder)
-    questions = asked(people, encoder, policy, Asking())
+    questions = asked(people, encoder, RulePolicy(), Asking())
     imitate(network.recall, questions)
 
     rows = {

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import torch
 
+from psm_core.model.personal import GROUPS
 from psm_core.model.pool import LEARNED_NAMES
 from psm_core.model.ranking import Ranking
 from psm_core.train.evaluate.found import found
@@ -22,29 +23,6 @@ OPERATION = "recall"
 
 WHOLE = "psm"
 """The ranking with all its features."""
-
-GROUPS: Mapping[str, tuple[str, ...]] = {
-    "meaning": ("cosine", "cosine_rank", "cosine_share"),
-    "words": ("bm25", "bm25_rank", "bm25_share", "covered", "words"),
-    "turns around": (
-        *("cosine_before", "cosine_after", "cosine_around", "cosine_beside"),
-        *("around_rank", "bm25_window", "window_rank", "covered_window", "beside"),
-    ),
-    "session": ("bm25_session", "session_cosine", "session_bm25", "session_share"),
-    "names": ("speaker_named", "cue_names"),
-    "what is asked": (
-        *("time_told", "number_told", "name_told", "place_told", "reason_told"),
-        *("denied", "date_fits", "cue_terms", "cue_when", "cue_who", "cue_where"),
-        *("cue_many", "cue_why", "pool_covered", "pool_cosine", "pool_size"),
-    ),
-    "worth": ("retention", "worth", "pinned", "corrected", "emotion"),
-    "what it says": (
-        *("talk", "only_asks", "asks", "state", "preference", "event", "plan"),
-        *("first_person", "second_person", "assistant", "fact"),
-    ),
-    "time": ("lapsed", "former", "recent"),
-}
-"""The features of a candidate by what they look at; each stands in one group."""
 
 
 def evaluate_ablations(

@@ -7,16 +7,22 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from psm_core.acts.context import count_tokens
+from psm_core.acts.forget import COVERED
 from psm_core.memory import Memory
+from psm_core.protocols import Policy
 from psm_core.store.words import stems
 from psm_core.train.corpus import Life, Said
 from psm_core.train.evaluate.asking import Answer, System, answers, heard, readable
 from psm_core.train.evaluate.found import judged
 from psm_core.train.evaluate.measured import Measured, measured
+from psm_core.train.evaluate.patterns import (
+    OPERATION,
+    Found,
+    evaluate_patterns,
+    patterns_in,
+)
 from psm_core.train.material import Say
 from psm_core.types import Entry, Kind, Tier, Turn
-
-OPERATION = "consolidation"
 
 LASTING = frozenset({Kind.STATE, Kind.PREFERENCE, Kind.PLAN})
 """Kinds of turns that a fact may rest on."""
@@ -29,9 +35,14 @@ INDEXED = (Tier.EPISODIC, Tier.SEMANTIC)
 
 
 class Night(NamedTuple):
-    """One life before and after its sleep; ``facts`` and ``entries`` as of after it."""
+    """One life before and after its sleep; ``facts`` and ``entries`` as of after it.
+
+    ``covered`` are the episodes that left the index because a fact says all of them.
+    """
 
     life: Life
+    patterns: Found
+    covered: Sequence[Entry]
     facts: Sequence[Entry]
     entries: Sequence[Entry]
     tokens: tuple[int, int]
@@ -50,32 +61,41 @@ def evaluate_consolidation(
         labelled: Whether the turns carry labels, against which facts are held.
 
     Returns:
-        For each system: facts a turn; the share of facts whose sources are all
+        For each system: facts in 100 turns; the share of facts whose sources are all
         labelled as worth keeping and lasting; the share of evidence whose own words
-        can still be read in what a recall searches, and in that and the archive; the
-        tokens that a recall searches, after over before; R@10 and questions with all
-        evidence within 1,000 tokens, before and after, and what the sleep changed.
+        can still be read in what a recall searches, and in that and the archive; of
+        what facts cover, the share whose own words they hold; the tokens that a
+        recall searches, after over before; R@10 and questions with all evidence
+        within 1,000 tokens, before and after, and what the sleep changed.  With
+        labels the rows of `evaluate_patterns` follow.
     """
     rows: list[Measured] = []
+    told: dict[str, dict[str, Found]] = {}
     for system in systems:
         nights = {}
         for life in lives:
             say(f"{life.name} sleeps, as {system.name} decides")
             with heard(life, system) as memory:
-                nights[life.name] = _night(memory, life)
+                nights[life.name] = _night(memory, life, system.policy)
         if labelled:
             rows += _written(system.name, nights)
         rows += _kept(system.name, nights)
         rows += _asked(system.name, nights)
-    return rows
+        told[system.name] = {name: night.patterns for name, night in nights.items()}
+    return rows + (evaluate_patterns(told) if labelled else [])
 
 
-def _night(memory: Memory, life: Life) -> Night:
+def _night(memory: Memory, life: Life, policy: Policy) -> Night:
     before = answers(memory, life, budgets=[BUDGET])
     tokens = _tokens(memory)
-    memory.consolidate()
+    episodes = memory.entries(Tier.EPISODIC)
+    patterns = patterns_in(policy, episodes, life.said)
+    changes = memory.consolidate().changes
+    covered = {change.memory for change in changes if change.reason == COVERED}
     return Night(
         life=life,
+        patterns=patterns,
+        covered=[episode for episode in episodes if episode.id in covered],
         facts=memory.entries(Tier.SEMANTIC),
         entries=memory.entries(*INDEXED, Tier.ARCHIVAL),
         tokens=(tokens, _tokens(memory)),
@@ -127,7 +147,7 @@ def _kept(system: str, nights: Mapping[str, Night]) -> list[Measured]:
         )
 
     return [
-        *_row("facts a turn", system, nights, _facts_a_turn),
+        *_row("facts in 100 turns", system, nights, _facts_in_100),
         *_row("evidence readable in the index", system, nights, survives(INDEXED)),
         *_row(
             "evidence readable in index or archive",
@@ -135,6 +155,7 @@ def _kept(system: str, nights: Mapping[str, Night]) -> list[Measured]:
             nights,
             survives((*INDEXED, Tier.ARCHIVAL)),
         ),
+        *_row("own words of what facts cover", system, nights, _covered),
         *_row(
             "tokens in the index, after / before",
             system,
@@ -144,8 +165,14 @@ def _kept(system: str, nights: Mapping[str, Night]) -> list[Measured]:
     ]
 
 
-def _facts_a_turn(night: Night) -> list[float]:
-    return [len(night.facts) / len(night.life.turns)]
+def _facts_in_100(night: Night) -> list[float]:
+    return [100 * len(night.facts) / len(night.life.turns)]
+
+
+def _covered(night: Night) -> list[float]:
+    """For each covered episode 1 where its own words can be read in its facts."""
+    own = [Turn(e.text, e.speaker, id=e.sources[0]) for e in night.covered]
+    return still_readable(night.facts, own)
 
 
 def _evidence(life: Life) -> list[Turn]:

@@ -29,7 +29,9 @@ def found(points: NDArray[np.float32], asked: Asked) -> Found:
     """How well (K,) points for a question's candidates find its evidence."""
     order = np.argsort(-points, kind="stable")
     named = [asked.candidates[row].entry.sources for row in order[: 4 * DEPTH]]
-    return judged(list(dict.fromkeys(t for turns in named for t in turns)), asked.sources)
+    return judged(
+        list(dict.fromkeys(t for turns in named for t in turns)), asked.sources
+    )
 
 
 def judged(ranking: Sequence[str], sources: Collection[str]) -> Found:

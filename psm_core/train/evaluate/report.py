@@ -26,9 +26,13 @@ from psm_core.train.evaluate.measured import Measured
 from psm_core.train.evaluate.pooled import evaluate_pools
 from psm_core.train.evaluate.recall import evaluate_recall
 from psm_core.train.evaluate.targets import Verdict
+from psm_core.train.evaluate.without import evaluate_heads
 from psm_core.train.material import Remembered, Say
 from psm_core.train.pools import Asked, Asking, asked
 from psm_core.train.ranking import STORES
+
+SHIPPED = WEIGHTS / f"{MINI}.json"
+"""The card of the weights that ship with the package."""
 
 HASHED = "hash-"
 """What the name of an encoder begins with that hashes words; its width follows."""
@@ -100,6 +104,8 @@ def _recall(subject: Subject) -> Iterable[Measured]:
     again = _pools(subject, subject.learned["train"]) if subject.retrain else []
     questions = _pools(subject, subject.lives, [Asking(after=AFTER)])
     yield from evaluate_ablations(subject.network.recall, questions, train=again)
+    if subject.labelled:
+        yield from evaluate_heads(subject.trained, subject.lives, subject.say)
 
 
 def _pools(
@@ -175,7 +181,7 @@ OPERATIONS: dict[str, Callable[[Subject], Iterable[Measured]]] = {
 
 
 def report(
-    weights: Path = WEIGHTS / f"{MINI}.json",
+    weights: Path = SHIPPED,
     *,
     say: Say,
     split: str = "test",

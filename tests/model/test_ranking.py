@@ -1,0 +1,150 @@
+"""The heads over a pool: points that start as a plain sum, and what doubt is read off."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from psm_core.model.ranking import FIT, Ranking, fit_of
+
+
+def ranking(features=5, hidden=3):
+    torch.manual_seed(0)
+    return Ranking(features, hidden)
+
+
+def test_a_ranking_starts_as_its_linear_part():
+    """Before anything is learned the hidden layer adds nothing, whatever comes in."""
+    fresh, table = ranking().eval(), torch.randn(4, 7, 5)
+
+    assert torch.equal(fresh(table), fresh.linear(table).squeeze(-1))
+
+
+def test_dropping_units_changes_nothing_at_the_start():
+    """In training mode too: what adds nothing adds nothing with holes in it."""
+    fresh, table = ranking().train(), torch.randn(7, 5)
+
+    assert torch.equal(fresh(table), fresh.linear(table).squeeze(-1))
+
+
+@pytest.mark.parametrize("shape", [(5,), (1, 5), (7, 5), (2, 7, 5)])
+def test_there_is_a_point_for_each_candidate(shape):
+    """(..., K, F) features give (..., K) points."""
+    assert ranking()(torch.zeros(shape)).shape == shape[:-1]
+
+
+def test_points_are_the_sum_of_both_parts():
+    """3 · 2 by the line, and gelu(2 / 4 · 1) · 10 by the correction."""
+    one = ranking(1, 1).eval()
+    with torch.no_grad():
+        one.linear.weight.fill_(3.0)
+        one.scale.fill_(4.0)
+        one.hidden.weight.fill_(1.0)
+        one.hidden.bias.fill_(0.0)
+        one.out.weight.fill_(10.0)
+        one.out.bias.fill_(0.5)
+
+    points = one(torch.tensor([[2.0]])).detach()
+
+    assert points.item() == pytest.approx(3 * 2 + 10 * 0.345731 + 0.5, abs=1e-4)
+
+
+def test_a_candidate_s_points_depend_on_no_other():
+    """What stands beside it is in its features already."""
+    learned, table = ranking().eval(), torch.randn(6, 5)
+    with torch.no_grad():
+        learned.out.weight.normal_()
+
+    together = learned(table)
+
+    for row in range(6):
+        torch.testing.assert_close(learned(table[row : row + 1])[0], together[row])
+
+
+def test_no_step_moves_the_scale():
+    """It is measured, not learned."""
+    assert not ranking().scale.requires_grad
+
+
+# ------------------------------------------------------------------ what doubt reads
+
+
+def test_what_the_abstention_head_sees(candidate):
+    """Seven numbers, by hand: best fits, margins, the first one's own fit, the size."""
+    pool = [
+        candidate("a", cosine=0.2, covered=1.0),
+        candidate("b", cosine=0.9, covered=0.0),
+        candidate("c", cosine=0.5, covered=0.5),
+    ]
+
+    seen = fit_of(pool, np.array([7.0, 1.0, 2.0], np.float32))
+
+    assert dict(zip(FIT, seen.tolist(), strict=True)) == pytest.approx(
+        {
+            "cosine": 0.9,
+            "covered": 1.0,
+            "fit": 0.9,
+            "margin": 1.2,  # from 7 down to the last of three, over 5
+            "standing": 0.5,  # from 7 down to the middle one, over 10
+            "certain": 0.7,  # the first is near by 0.2 and covers all words
+            "pool": 0.268324,  # log 3 / log 60
+        },
+        abs=1e-5,
+    )
+    assert seen.dtype == np.float32
+
+
+def test_the_margin_is_to_the_sixth(candidate):
+    """Five may answer one question; how far the best stands above the next says more."""
+    pool = [candidate("x", cosine=0.1) for _ in range(8)]
+
+    seen = fit_of(pool, np.array([9, 8, 8, 8, 8, 4, 1, 1], np.float32))
+
+    assert seen[FIT.index("margin")] == pytest.approx((9 - 4) / 5)
+
+
+def test_one_candidate_stands_above_nobody(candidate):
+    """On the first day margins are 0, and so is the log of the pool's size."""
+    seen = fit_of(
+        [candidate("a", cosine=0.4, covered=0.2)], np.array([3.0], np.float32)
+    )
+
+    assert seen.tolist() == pytest.approx([0.4, 0.2, 0.5, 0, 0, 0.5, 0])
+
+
+@given(
+    points=st.lists(st.integers(-50, 50), min_size=2, max_size=12, unique=True),
+    data=st.data(),
+)
+def test_the_order_of_candidates_changes_no_fit(points, data, candidate):
+    """What is read off a pool doesn't depend on its rows, and is finite."""
+    fits = data.draw(
+        st.lists(
+            st.tuples(st.floats(-1, 1), st.floats(0, 1)),
+            min_size=len(points),
+            max_size=len(points),
+        )
+    )
+    pool = [candidate("x", cosine=near, covered=words) for near, words in fits]
+    order = data.draw(st.permutations(range(len(pool))))
+    told = np.array(points, np.float32)
+
+    straight = fit_of(pool, told)
+    mixed = fit_of([pool[n] for n in order], told[list(order)])
+
+    assert np.isfinite(straight).all()
+    np.testing.assert_allclose(mixed, straight, atol=1e-6)
+
+
+@given(shift=st.floats(-100, 100))
+def test_only_differences_of_points_count(shift, candidate):
+    """A head whose points all rise together is no surer than before."""
+    pool = [candidate("x", cosine=0.1 * n) for n in range(4)]
+    points = np.array([4.0, 1.0, 0.5, 3.0], np.float32)
+
+    np.testing.assert_allclose(
+        fit_of(pool, points + np.float32(shift)), fit_of(pool, points), atol=1e-4
+    )

@@ -1,0 +1,85 @@
+"""The weights in the package: small, of this release, and of known origin."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+
+import psm_core
+from psm_core.model import lookup
+from psm_core.model.adapter import MINI as ADAPTER
+from psm_core.model.card import Card
+from psm_core.model.network import PSM
+from psm_core.model.policy import MINI, WEIGHTS
+from psm_core.model.signs import SIGN_NAMES
+
+
+def test_what_ships_is_small():
+    """Heads, card and adapter together hold at most 8 MB."""
+    shipped = [WEIGHTS / f"{MINI}.safetensors", WEIGHTS / f"{MINI}.json", ADAPTER]
+
+    assert sum(file.stat().st_size for file in shipped) <= 8_000_000
+
+
+def test_what_ships_fits_this_release():
+    """The shipped weights load, are numbers all, and know when to answer and doubt."""
+    shipped, card = PSM.load(WEIGHTS, MINI)
+
+    assert shipped.shape.width == lookup.MINILM_WIDTH
+    assert all(bool(w.isfinite().all()) for w in shipped.state_dict().values())
+    assert {"answer", "defer", "archive", "fact"} <= set(card.thresholds)
+    assert all(0 <= value <= 1 for value in card.thresholds.values())
+
+
+def test_what_ships_says_where_it_is_from():
+    """The base weights by sha256, the adapter by sha256, and a licence for each source."""
+    card = Card.read(WEIGHTS, MINI)
+
+    assert card.digests == {
+        lookup.MINILM: lookup.MINILM_SHA256,
+        ADAPTER.name: lookup.sha256(ADAPTER),
+    }
+    assert card.licences["lives"] == "CC0-1.0"
+    assert card.licences[lookup.MINILM] == "Apache-2.0"
+    assert set(card.data) | {lookup.MINILM} == set(card.licences)
+
+
+def test_loading_asks_nobody(tmp_path):
+    """Without a home, a cache, a hub or a socket the shipped weights still load."""
+    code = (
+        "import socket\n"
+        "def refused(*a, **k): raise RuntimeError('a socket was opened')\n"
+        "socket.socket.connect = socket.create_connection = refused\n"
+        "from psm_core.model.network import PSM\n"
+        "from psm_core.model.policy import MINI, WEIGHTS\n"
+        "print(PSM.load(WEIGHTS, MINI)[0].shape.width)"
+    )
+    out = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={
+            "PYTHONPATH": str(Path(psm_core.__file__).parents[1]),
+            "HOME": str(tmp_path),
+        },
+    ).stdout
+
+    assert out == "384\n"
+
+
+def test_vectors_go_in_as_the_encoder_gives_them(minilm):
+    """The shipped weights are read into single precision, and answer with numbers."""
+    shipped, _ = PSM.load(WEIGHTS, MINI)
+    row = minilm.encode(["I moved to Lyon."])
+
+    told = shipped.reader(
+        torch.from_numpy(row), torch.zeros(1, len(SIGN_NAMES))
+    ).worth.detach()
+
+    assert told.dtype == torch.float32
+    assert np.isfinite(told.numpy()).all()
