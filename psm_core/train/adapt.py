@@ -96,7 +96,7 @@ def train_adapter(
 
     Args:
         backbone: Without an adapter of its own.
-        material: People to learn from, people to report on, and the seed.
+        material: People to learn from, people to report on if any, and the seed.
         say: Told how near the answers are, before, during and after.
         recipe: How it is learned.
 
@@ -111,7 +111,8 @@ def train_adapter(
     """
     torch.manual_seed(material.seed)
     draw = random.Random(material.seed)  # noqa: S311 - not a secret
-    say(f"before: {_told(backbone, material.validation)}")
+    if material.validation:
+        say(f"before: {_told(backbone, material.validation)}")
     insert(backbone.network, recipe.rank, recipe.alpha, recipe.share)
     learned = [p for p in backbone.network.parameters() if p.requires_grad]
     step = torch.optim.AdamW(learned, lr=recipe.rate, weight_decay=0.01)
@@ -134,7 +135,8 @@ def train_adapter(
         say(f"epoch {epoch + 1} of {recipe.epochs}: loss {np.mean(losses):.3f}")
     # Rounded in the network too, so that what is said holds for what is kept.
     factors = rounded(backbone.network)
-    say(f"after: {_told(backbone, material.validation)}")
+    if material.validation:
+        say(f"after: {_told(backbone, material.validation)}")
     take_out(backbone.network)
     return Adapter(backbone.base, backbone.digest, recipe.rank, recipe.alpha, factors)
 

@@ -28,6 +28,7 @@ from psm_core.train.ranking import train_ranking
 from psm_core.train.reading import train_reading
 from psm_core.train.reinforce import train_utility
 from psm_core.train.relating import train_relating
+from psm_core.train.unseen import encoders
 
 LIVES = "38 lives, written for this project (CC0)"
 FEELINGS = {
@@ -105,6 +106,8 @@ def train(
         # Cut off, it must not go on with what an earlier training left.
         for stage in STAGES:
             training.left(stage).with_suffix(".json").unlink(missing_ok=True)
+        for adapter in training.left("").parent.glob(f"*{SUFFIX}"):
+            adapter.unlink()
     digests: dict[str, str] = {}
     if material is None:
         material = Material(
@@ -112,6 +115,8 @@ def train(
             seed=training.seed,
             feelings=training.feelings,
         )
+        if training.adapted:
+            material = replace(material, unseen=_unseen(training, material, say))
         digests = _digests(training)
     torch.manual_seed(training.seed)
     network = PSM(Shape(material.encoder.width)).eval()
@@ -136,6 +141,20 @@ def _encoder(training: Training, say: Say) -> Encoder:
     if training.backbone:
         return Backbone(training.backbone, adapter=training.adapter)
     return SentenceEncoder(adapter=training.adapter)
+
+
+def _unseen(
+    training: Training, material: Material, say: Say
+) -> Callable[[], Mapping[str, Remembered]]:
+    """Encoders for the train people that did not learn from them; made when asked."""
+
+    def opened(adapter: Path) -> Encoder:
+        if training.backbone:
+            return Backbone(training.backbone, adapter=adapter)
+        return SentenceEncoder(adapter=adapter)
+
+    folder = training.left("encoder").parent
+    return lambda: encoders(material, _folder(training), opened, folder, say)
 
 
 def _base(training: Training) -> Encoder:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -61,6 +61,8 @@ class Material:
         validation: People on whom choices are made.
         test: People whom nothing but the report card reads.
         asked: What they were asked before, by split; see `ranking.questions`.
+        unseen: Gives by a train person's name an encoder that did not learn from them;
+            None where *encoder* learned from nobody.
     """
 
     encoder: Remembered
@@ -70,3 +72,4 @@ class Material:
     validation: Sequence[Life] = field(default_factory=lambda: lives("validation"))
     test: Sequence[Life] = field(default_factory=lambda: lives("test"))
     asked: dict[str, list[Asked]] = field(default_factory=dict, repr=False)
+    unseen: Callable[[], Mapping[str, Remembered]] | None = None

@@ -69,6 +69,10 @@ class Asking:
 class _Watching:
     """A policy that decides like another, and keeps what it was shown."""
 
+    encoder = None
+    """Of any encoder's vectors: stores may be encoded by another than the policy's own,
+    one that did not learn from their people."""
+
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
         self.seen: list[Seen] = []

@@ -18,8 +18,9 @@ from psm_core.model.ranking import Ranking, fit_of
 from psm_core.model.weigh import WEIGHTS
 from psm_core.protocols import Policy
 from psm_core.train.calibrate import platt
+from psm_core.train.corpus import Life
 from psm_core.train.evaluate.found import Found, found
-from psm_core.train.material import Material, Say
+from psm_core.train.material import Material, Remembered, Say
 from psm_core.train.pools import Asked, Asking, asked
 
 if TYPE_CHECKING:
@@ -99,19 +100,21 @@ def questions(material: Material, policy: Policy) -> tuple[list[Asked], list[Ask
     """Those of the train and of the validation people, each put to all `STORES`.
 
     Asked once for a material: what a store keeps is settled when recall is trained.
+    Stores are encoded by what did not learn from their people, see `unseen`.
     """
     if not material.asked:
-        material.asked.update(
-            {
-                split: [
-                    a for h in STORES for a in asked(own, material.encoder, policy, h)
-                ]
-                for split, own in (
-                    ("train", material.train),
-                    ("validation", material.validation),
-                )
-            }
-        )
+        strangers = material.unseen() if material.unseen else {}
+        for split in ("train", "validation"):
+            people: dict[Remembered, list[Life]] = {}
+            for life in getattr(material, split):
+                encoder = strangers.get(life.name, material.encoder)
+                people.setdefault(encoder, []).append(life)
+            material.asked[split] = [
+                a
+                for how in STORES
+                for encoder, own in people.items()
+                for a in asked(own, encoder, policy, how)
+            ]
     return material.asked["train"], material.asked["validation"]
 
 

@@ -19,35 +19,6 @@ TEXTS = ["I moved to Lyon.", "", "Which city is her home?", "I moved to Lyon. " 
 FEW = Recipe(rank=2, alpha=4, share=0.5, together=1, epochs=2, rate=1e-2)
 
 
-@pytest.fixture(scope="session")
-def llama(tmp_path_factory):
-    """A folder with a causal LM: two layers, 32 wide, random, and its tokenizer."""
-    from tokenizers import Tokenizer, models, pre_tokenizers, trainers
-    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
-
-    folder = tmp_path_factory.mktemp("models") / "tiny"
-    tokenizer = Tokenizer(models.BPE(unk_token="?"))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel()
-    trainer = trainers.BpeTrainer(vocab_size=400, special_tokens=["</s>", "?"])
-    tokenizer.train_from_iterator([t.text for t in lives("train")[0].turns], trainer)
-    # Like most causal LMs it has no token for padding.
-    fast = PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, eos_token="</s>", unk_token="?"
-    )
-    fast.save_pretrained(folder)
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=400,
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        eos_token_id=0,
-    )
-    LlamaForCausalLM(config).save_pretrained(folder)
-    return folder
-
-
 @pytest.fixture
 def backbone(llama):
     return Backbone(llama, device="cpu")
