@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from psm_core.hookspecs import Registry, hookimpl
 
 
@@ -11,15 +9,8 @@ from psm_core.hookspecs import Registry, hookimpl
 def psm_register(registry: Registry) -> None:
     """Offer the encoders and policies that ship with the package."""
     encoder = "psm_core.model.encoder:"
-    registry.add("encoder", "psm-mini", _adapted)
+    registry.add("encoder", "psm-mini", f"{encoder}adapted")
     registry.add("encoder", "all-MiniLM-L6-v2", f"{encoder}SentenceEncoder")
     registry.add("encoder", "hash", f"{encoder}HashEncoder")
     registry.add("policy", "psm-mini", "psm_core.model.policy:PSMPolicy")
     registry.add("policy", "rules", "psm_core.model.rules:RulePolicy")
-
-
-def _adapted() -> Any:
-    from psm_core.model.adapter import MINI
-    from psm_core.model.encoder import SentenceEncoder
-
-    return SentenceEncoder(adapter=MINI)

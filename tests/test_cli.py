@@ -94,12 +94,13 @@ def test_every_command_explains_itself_with_an_example(psm, name, example):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_command_answers_machines(psm, name):
-    """Every command has --json, and every one about a person --user and --home."""
+    """Every command has --json, and every one about people --home, about one --user."""
     help_text = psm(name, "--help", TERMINAL_WIDTH="200").stdout
 
     assert "--json" in help_text
-    for option in ("--user", "--home"):
-        assert (option in help_text) == (name not in ("demo", "plugins"))
+    nobody = ("demo", "plugins", "train", "eval")
+    assert ("--home" in help_text) == (name not in nobody)
+    assert ("--user" in help_text) == (name not in (*nobody, "learn"))
 
 
 def test_every_example_is_a_line_that_psm_understands(psm):

@@ -73,6 +73,10 @@ def evaluate(
             help="The card (.json) of other weights than those that ship.",
         ),
     ] = None,
+    backbone: Annotated[
+        Path | None,
+        typer.Option(exists=True, help="The model that those weights stand on."),
+    ] = None,
     retrain: Annotated[
         bool, typer.Option("--retrain", help="Train each ablated ranking anew.")
     ] = False,
@@ -94,6 +98,7 @@ def evaluate(
         data=data,
         operations=list(dict.fromkeys(operation or Operation)),
         retrain=retrain,
+        backbone=backbone,
     )
     if plots is not None:
         drawn = importlib.import_module("psm_core.train.evaluate.plots")

@@ -10,7 +10,8 @@ from typing import Annotated
 
 import typer
 
-from psm_core.cli.screen import say
+from psm_core.cli.options import Json
+from psm_core.cli.screen import emit, line, say
 
 
 class Stage(StrEnum):
@@ -54,6 +55,7 @@ def train(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Train finished stages again.")
     ] = False,
+    as_json: Json = False,
 ) -> None:
     """Train the skill from the written lives; goes on where it was cut off."""
     # Brings torch, which `psm --help` can do without.
@@ -63,7 +65,7 @@ def train(
     def told(message: str) -> None:
         say(f"{time.perf_counter() - began:6.0f} s  {message}")
 
-    curriculum.train(
+    _, card = curriculum.train(
         curriculum.Training(
             out=out,
             name=name,
@@ -76,3 +78,4 @@ def train(
         ),
         told,
     )
+    emit(as_json, card, line(f"{out / name}.json: the card of the new weights."))

@@ -15,7 +15,7 @@ import numpy as np
 
 from psm_core.errors import EncoderError
 from psm_core.model import lookup
-from psm_core.model.adapter import Adapter, name_of
+from psm_core.model.adapter import MINI, Adapter, name_of
 from psm_core.model.lookup import MINILM, MINILM_SHA256, MINILM_WIDTH
 
 if TYPE_CHECKING:
@@ -123,6 +123,11 @@ class SentenceEncoder:
                 f"{self.width}"
             )
         return network
+
+
+def adapted() -> SentenceEncoder:
+    """The encoder of the shipped weights: `MINILM` and what it learned from lives."""
+    return SentenceEncoder(adapter=MINI)
 
 
 class HashEncoder:

@@ -89,7 +89,9 @@ class Skill:
     def _action(self, ruled: GateDecision, worth: float) -> Action:
         if ruled.action is Action.ARCHIVE:
             return Action.ARCHIVE
-        return Action.DEFER if worth < self._card.thresholds["defer"] else Action.KEEP
+        # Weights in training don't know yet whom to doubt.
+        doubted = worth < self._card.thresholds.get("defer", 0.0)
+        return Action.DEFER if doubted else Action.KEEP
 
     def weigh(self, cue: Cue, candidates: Sequence[Candidate]) -> Weighting:
         """Scores that are the probability in [0, 1] of being of use to this cue.

@@ -154,5 +154,5 @@ def test_built_ins_are_ordinary_plugins():
     offers = plugins().offers
 
     assert offers.names("encoder") == ["all-MiniLM-L6-v2", "hash", "psm-mini"]
-    assert offers.names("policy") == ["rules"]
+    assert offers.names("policy") == ["psm-mini", "rules"]
     assert all(isinstance(offer.target, str) for offer in offers.all())

@@ -19,6 +19,7 @@ from psm_core.model.encoder import HashEncoder
 from psm_core.model.network import PSM, Shape
 from psm_core.model.policy import PSMPolicy
 from psm_core.model.rules import RulePolicy
+from psm_core.train.backbone import Backbone
 from psm_core.train.corpus import lives
 from psm_core.train.evaluate import targets
 from psm_core.train.evaluate.asking import System
@@ -138,6 +139,15 @@ def test_numbers_have_three_digits_that_tell(value, said):
 def test_the_encoder_is_found_by_the_card_s_name(tmp_path):
     """A card that says hash-64 gets the hash encoder of that width."""
     assert encoder_of(Card("tiny", "hash-64"), tmp_path).name == "hash-64"
+
+
+def test_weights_on_a_backbone_are_measured_on_it(tmp_path, llama):
+    """Named by the caller, the model is opened; another one than the card's is refused."""
+    name = Backbone(llama).name
+
+    assert encoder_of(Card("tiny", name), tmp_path, llama).name == name
+    with pytest.raises(EncoderMismatchError, match="trained on the encoder other"):
+        encoder_of(Card("tiny", "other"), tmp_path, llama)
 
 
 def test_without_its_adapter_an_encoder_is_refused(tmp_path):

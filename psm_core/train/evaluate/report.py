@@ -16,6 +16,7 @@ from psm_core.model.network import PSM
 from psm_core.model.policy import MINI, WEIGHTS, PSMPolicy
 from psm_core.model.rules import RulePolicy
 from psm_core.protocols import Encoder
+from psm_core.train.backbone import Backbone
 from psm_core.train.corpus import Life, lives
 from psm_core.train.evaluate import targets
 from psm_core.train.evaluate.ablations import evaluate_ablations
@@ -188,6 +189,7 @@ def report(
     data: Path | None = None,
     operations: Sequence[str] = tuple(OPERATIONS),
     retrain: bool = False,
+    backbone: Path | None = None,
 ) -> Report:
     """The report card of trained weights.
 
@@ -198,6 +200,7 @@ def report(
         data: A file in LoCoMo's format, measured beside them.
         operations: Names out of `OPERATIONS`.
         retrain: Whether each ablated ranking is trained anew; takes many minutes.
+        backbone: The model that they stand on, where it isn't all-MiniLM-L6-v2.
 
     Raises:
         WeightsError: The weights are missing, broken or of another release.
@@ -206,7 +209,7 @@ def report(
     """
     folder, name = weights.parent, weights.stem
     network, card = PSM.load(folder, name)
-    encoder = Remembered(encoder_of(card, folder))
+    encoder = Remembered(encoder_of(card, folder, backbone))
     policy = PSMPolicy(name, folder, encoder=encoder)
     plain = Remembered(SentenceEncoder())
     measured_on = {targets.PEOPLE: lives(split)}
@@ -254,23 +257,27 @@ def reported(
     return Report(policy.name, policy.encoder, rows, targets.judge(rows))
 
 
-def encoder_of(card: Card, folder: Path) -> Encoder:
+def encoder_of(card: Card, folder: Path, backbone: Path | None = None) -> Encoder:
     """The encoder that weights were trained on.
 
     Args:
         card: What the weights say of themselves.
         folder: Where they lie, and what their encoder learned.
+        backbone: The model that learned, where it isn't all-MiniLM-L6-v2.
 
     Raises:
         EncoderMismatchError: What is here is another one.
     """
     name = card.encoder
+    beside = folder / f"{card.name}{SUFFIX}"
+    adapter = beside if beside.is_file() else None
     encoder: Encoder
     if name.startswith(HASHED):
         encoder = HashEncoder(int(name.removeprefix(HASHED)))
+    elif backbone is not None:
+        encoder = Backbone(backbone, adapter=adapter)
     else:
-        adapter = folder / f"{card.name}{SUFFIX}"
-        encoder = SentenceEncoder(adapter=adapter if adapter.is_file() else None)
+        encoder = SentenceEncoder(adapter=adapter)
     if encoder.name != name:
         raise EncoderMismatchError(
             f"the weights were trained on the encoder {name}, and here is "
