@@ -50,7 +50,9 @@ def encoder():
 
 @pytest.fixture(scope="module")
 def one():
-    return lives("train")[:1]
+    """A person of whom so little is asked that 40 % of the turns hold all evidence."""
+    life = lives("train")[0]
+    return [replace(life, questions=life.questions[:38])]
 
 
 @pytest.fixture(scope="module")
