@@ -59,6 +59,10 @@ DIRECTIONS = (*GROUPS, *TASTES)
 LEAST = 30
 """Recalls with feedback before a person may lean at all."""
 
+DOUBT = 1.645
+"""Standard errors that the mean gain of a replay must lie above 0: 1 in 20 who lean
+towards nothing would pass."""
+
 SPREAD = 0.2
 """How far people usually lean, no unit: the deviation of the prior."""
 
@@ -117,7 +121,8 @@ def leaning(recalls: Sequence[Seen]) -> dict[str, float]:
     """How a person leans, if their own log says that it helps to know.
 
     Off until there are `LEAST` recalls, and until what is learned from the earlier half
-    puts what was used earlier in the later half than the shared weights do.
+    puts what was used earlier in the later half than the shared weights do, by more
+    than chance would.
 
     Args:
         recalls: Those of one person, in the order of time; recalls whose memories all
@@ -127,17 +132,20 @@ def leaning(recalls: Sequence[Seen]) -> dict[str, float]:
         A number in `BOUNDS` for each of `DIRECTIONS`; empty means that it is off.
     """
     telling = [one for one in recalls if np.ptp(one.rewards) > 0]
-    if len(telling) < LEAST or replayed(telling) <= 0:
+    if len(telling) < LEAST:
+        return {}
+    gains = replayed(telling)
+    if gains.mean() <= DOUBT * gains.std() / len(gains) ** 0.5:
         return {}
     found = fitted(telling)
     return {name: round(float(x), 3) for name, x in zip(DIRECTIONS, found, strict=True)}
 
 
-def replayed(recalls: Sequence[Seen]) -> float:
+def replayed(recalls: Sequence[Seen]) -> Column:
     """What leaning would have gained in the later half, had it known the earlier one.
 
     Returns:
-        The mean gain in `early`, in [-1, 1].
+        (N,) the gain in `early` of each recall of the later half, in [-1, 1].
     """
     half = len(recalls) // 2
     learned = fitted(recalls[:half])
@@ -146,7 +154,7 @@ def replayed(recalls: Sequence[Seen]) -> float:
         - early(one.points, one.rewards)
         for one in recalls[half:]
     ]
-    return float(np.mean(gains))
+    return np.array(gains)
 
 
 def fitted(recalls: Sequence[Seen]) -> Column:
