@@ -58,6 +58,11 @@ NAME_DROP = 0.3
 NAMED = ("speaker_named", "cue_names")
 """Features that names give."""
 
+UNTAUGHT = ("retention", "worth", "emotion", "pinned", "corrected")
+"""Features that written lives teach nothing about: in them nobody has used, pinned or
+corrected a memory yet, and what the gate made of people who were learned from says less
+of strangers.  They keep the rules' weights; validation people find more so."""
+
 EMPTY_MOST = 0.015
 """Share of answerable validation questions that may be left without an answer."""
 
@@ -158,6 +163,8 @@ def learn_lists(
 ) -> None:
     """Learn from whole lists of candidates which of them is evidence.
 
+    What `UNTAUGHT` names keeps its linear weight, and the hidden layer doesn't see it.
+
     Args:
         ranking: Trained in place.
         questions: Those without evidence among the candidates are passed over.
@@ -169,6 +176,8 @@ def learn_lists(
     """
     torch.manual_seed(seed)
     lists = padded([a for a in questions if a.relevant.any()])
+    untaught = [LEARNED_NAMES.index(name) for name in UNTAUGHT]
+    lists.features[:, :, untaught] = 0.0
     start = ranking.linear.weight.detach().clone()
     hidden = [
         p
@@ -194,6 +203,8 @@ def learn_lists(
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             schedule.step()
+    with torch.no_grad():
+        ranking.hidden.weight[:, untaught] = 0.0
     ranking.eval()
 
 

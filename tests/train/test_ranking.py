@@ -25,6 +25,7 @@ from psm_core.train.ranking import (
     FEATURE_DROP,
     NAME_DROP,
     NAMED,
+    UNTAUGHT,
     dropped,
     imitate,
     learn_lists,
@@ -35,7 +36,7 @@ from psm_core.train.ranking import (
     train_ranking,
 )
 
-WORTH = LEARNED_NAMES.index("worth")
+TELLING = LEARNED_NAMES.index("number_told")
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +71,7 @@ def toy(count=60, candidates=12, seed=0):
     for n in range(count):
         features = draw.random((candidates - n % 3, len(LEARNED_NAMES))) / 10
         relevant = np.arange(len(features)) == draw.integers(len(features))
-        features[relevant, WORTH] = 1.0
+        features[relevant, TELLING] = 1.0
         found.append(
             Asked("ada", "single-hop", None, (), features.astype("f"), relevant, {"t"})
         )
@@ -371,3 +372,18 @@ def test_names_can_be_done_without(trained, questions, encoder):
     without = np.mean([row.recall_10 for row in ranked(network.recall, nameless)])
 
     assert without > with_names / 2
+
+
+def test_what_lives_can_t_teach_keeps_the_rules_weight():
+    """Strength, pins and corrections count after training what they count by rule."""
+    ranking = Ranking(len(LEARNED_NAMES), 4)
+    questions = toy(40)
+    imitate(ranking, questions)
+    before = ranking.linear.weight.detach().clone()
+
+    learn_lists(ranking, questions, seed=0)
+
+    columns = [LEARNED_NAMES.index(name) for name in UNTAUGHT]
+    assert torch.equal(ranking.linear.weight[:, columns], before[:, columns])
+    assert not ranking.hidden.weight[:, columns].any()
+    assert not torch.equal(ranking.linear.weight, before)
