@@ -20,7 +20,7 @@ from psm_core.model.network import PSM
 from psm_core.model.pool import LEARNED_HASH, LEARNED_NAMES, learned_features
 from psm_core.model.ranking import chances, fit_of
 from psm_core.model.signs import Heard, known_names, signs
-from psm_core.model.weigh import behind_successors
+from psm_core.model.weigh import behind_successors, fullness
 from psm_core.model.words import asks_for_past
 from psm_core.protocols import Candidate, Cue, GateContext, Weighting
 from psm_core.strength import HALF_LIFE_MAX, bounded
@@ -120,8 +120,10 @@ class Skill:
             if not asks_for_past(cue.text):
                 points = behind_successors(points, candidates)
             chance = network.calibrated("recall", torch.as_tensor(points)).numpy()
-        # Weights in training don't know yet when to stay silent.
-        answered = sure >= self._card.thresholds.get("answer", 0.0)
+        # Weights in training don't know yet when to stay silent.  The rest learned it
+        # on full pools; in a new store nothing can stand out as far.
+        least = self._card.thresholds.get("answer", 0.0) * fullness(len(candidates))
+        answered = sure >= least
         return Weighting(
             scores=chance.astype(np.float32) * answered,
             features=features,

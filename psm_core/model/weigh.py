@@ -87,7 +87,7 @@ def weigh(cue: Cue, candidates: Sequence[Candidate]) -> Weighting:
     points = features.astype(np.float64) @ weights  # (K,)
     if not asks_for_past(cue.text):
         points = behind_successors(points, candidates)
-    middle = MIDDLE * _fullness(len(candidates))
+    middle = MIDDLE * fullness(len(candidates))
     scores = _certainty(candidates) / (1 + np.exp(STEEPNESS * (middle - points)))
     return Weighting(
         scores=scores.astype(np.float32),
@@ -115,10 +115,10 @@ def behind_successors(points: Column, candidates: Sequence[Candidate]) -> Column
 def _certainty(candidates: Sequence[Candidate]) -> float:
     """In [0, 1]: 0 where nothing fits, 1 where the best fits beyond doubt."""
     fit = max(c.cosine + WORDS_SHARE * c.covered for c in candidates)
-    enough = FIT_ALONE + (FIT_MIN - FIT_ALONE) * _fullness(len(candidates))
+    enough = FIT_ALONE + (FIT_MIN - FIT_ALONE) * fullness(len(candidates))
     return 0.0 if fit < enough else min(fit / FIT_SURE, 1.0)
 
 
-def _fullness(count: int) -> float:
+def fullness(count: int) -> float:
     """In [0, 1]: how far the best of so many strangers stands out, against `POOL`."""
     return min(math.log(count) / math.log(POOL), 1.0)

@@ -10,12 +10,14 @@ import numpy as np
 import torch
 
 import psm_core
+from psm_core.memory import Memory
 from psm_core.model import lookup
 from psm_core.model.adapter import MINI as ADAPTER
 from psm_core.model.card import Card
 from psm_core.model.network import PSM
 from psm_core.model.policy import MINI, WEIGHTS
 from psm_core.model.signs import SIGN_NAMES
+from psm_core.types import Turn
 
 
 def test_what_ships_is_small():
@@ -83,3 +85,11 @@ def test_vectors_go_in_as_the_encoder_gives_them(minilm):
 
     assert told.dtype == torch.float32
     assert np.isfinite(told.numpy()).all()
+
+
+def test_a_new_memory_answers_from_its_first_sentence(tmp_path):
+    """One thing said, and what asks for it finds it: no pool is needed to stand out in."""
+    with Memory("ada", home=tmp_path) as memory:
+        memory.remember(Turn("I moved to Lyon last week.", speaker="Ada", id="t1"))
+
+        assert memory.recall("where does Ada live?").hits[0].sources == ("t1",)
