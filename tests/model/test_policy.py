@@ -183,13 +183,21 @@ def test_the_demo_life_loses_its_noise_and_nothing_else(both, life):
 
 
 def test_the_answer_threshold_decides_when_to_stay_silent(tiny, cue, candidate):
-    """From a probability of 1.1 on nothing surfaces, from 0 on everything may."""
-    one = [candidate("I live in Lyon.", cosine=0.9, covered=1.0)]
+    """From a probability of 1.1 on nothing of a full pool surfaces, from 0 on all may."""
+    full = [candidate("I live in Lyon.", cosine=0.9, covered=1.0) for _ in range(60)]
     silent, _ = tiny(answer=1.1)
     open_, _ = tiny(answer=0.0)
 
-    assert not silent.weigh(cue("Lyon"), one).scores.any()
-    assert open_.weigh(cue("Lyon"), one).scores[0] > 0
+    assert not silent.weigh(cue("Lyon"), full).scores.any()
+    assert open_.weigh(cue("Lyon"), full).scores.all()
+
+
+def test_one_memory_has_nothing_to_stand_out_from(tiny, cue, candidate):
+    """Alone, it surfaces whatever the threshold, which was learned on full pools."""
+    one = [candidate("I live in Lyon.", cosine=0.9, covered=1.0)]
+    strict, _ = tiny(answer=1.1)
+
+    assert strict.weigh(cue("Lyon"), one).scores[0] > 0
 
 
 @pytest.mark.parametrize(("defer", "action"), [(0.0, "KEEP"), (1.1, "DEFER")])
