@@ -92,20 +92,22 @@ def _cosine_after(cue: Cue, pool: Sequence[Candidate]) -> Column:
     return _each(lambda c: c.cosine_after, pool)
 
 
-def _rarity(cue: Cue) -> float:
-    return sum(cue.terms.values()) or 1.0
+def rarity(cue: Cue) -> float:
+    """What the words of *cue* weigh together; 1 where they weigh next to nothing."""
+    found = sum(cue.terms.values())
+    return found if found > _TINY else 1.0
 
 
 def _bm25(cue: Cue, pool: Sequence[Candidate]) -> Column:
-    return _each(lambda c: c.bm25, pool) / _rarity(cue)
+    return _each(lambda c: c.bm25, pool) / rarity(cue)
 
 
 def _bm25_window(cue: Cue, pool: Sequence[Candidate]) -> Column:
-    return _each(lambda c: c.bm25_window, pool) / _rarity(cue)
+    return _each(lambda c: c.bm25_window, pool) / rarity(cue)
 
 
 def _bm25_session(cue: Cue, pool: Sequence[Candidate]) -> Column:
-    return _usual_for_facts(_each(lambda c: c.bm25_session, pool) / _rarity(cue), pool)
+    return _usual_for_facts(_each(lambda c: c.bm25_session, pool) / rarity(cue), pool)
 
 
 def _covered(cue: Cue, pool: Sequence[Candidate]) -> Column:

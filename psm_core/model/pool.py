@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from psm_core.model import words
-from psm_core.model.features import RECALL, Feature, tabled
+from psm_core.model.features import RECALL, Feature, rarity, tabled
 from psm_core.protocols import Candidate, Cue
 from psm_core.types import Kind
 
@@ -135,8 +135,7 @@ def _session_cosine(cue: Cue, pool: Sequence[Candidate]) -> Column:
 
 
 def _session_bm25(cue: Cue, pool: Sequence[Candidate]) -> Column:
-    rarity = sum(cue.terms.values()) or 1.0
-    return _by_session(pool, _bm25(pool) / rarity, _best)
+    return _by_session(pool, _bm25(pool) / rarity(cue), _best)
 
 
 def _session_share(cue: Cue, pool: Sequence[Candidate]) -> Column:
