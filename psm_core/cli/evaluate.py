@@ -106,7 +106,8 @@ def evaluate(
             say(f"drawn: {path}")
     if on_card:
         noted = importlib.import_module("psm_core.train.evaluate.noted")
-        noted.note(found, weights or card.SHIPPED)
+        shipped = importlib.import_module("psm_core.model.policy").SHIPPED
+        noted.note(found, weights or shipped)
     emit(as_json, found, *shown(found))
 
 

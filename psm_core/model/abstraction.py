@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -64,7 +63,6 @@ _AHEAD = words.any_of(
     ]
 )
 _WANTING = ("want", "plan", "intend", "hope")
-_SAID_ON = re.compile(r" \(said on [^)]*\)\.$")
 
 
 class Span(NamedTuple):

@@ -28,6 +28,9 @@ WEIGHTS = Path(__file__).parent / "weights"
 MINI = "psm-mini"
 """The weights that ship: small heads over all-MiniLM-L6-v2 and its adapter."""
 
+SHIPPED = WEIGHTS / f"{MINI}.json"
+"""Their card."""
+
 
 class PSMPolicy:
     """The skill of memory as it was learned; keeps nothing between calls.

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from psm_core.model.pool import FULL
 from psm_core.protocols import Candidate
 
 if TYPE_CHECKING:
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
 
 FIT = ("cosine", "covered", "fit", "margin", "standing", "certain", "pool")
 """What the abstention head sees of a pool of candidates; see `fit_of`."""
-
-FULL = 60
-"""Candidates in a full pool."""
 
 
 class Ranking(nn.Module):

@@ -16,7 +16,7 @@ from psm_core.errors import WeightsError
 from psm_core.model.adapter import SUFFIX
 from psm_core.model.logged import Logged, early
 from psm_core.model.network import PSM
-from psm_core.model.policy import MINI, WEIGHTS
+from psm_core.model.policy import SHIPPED
 from psm_core.model.ranking import Ranking
 from psm_core.train.logs import Journals, journalled
 from psm_core.train.material import Say
@@ -83,7 +83,7 @@ def propose(
     home: Path,
     out: Path,
     *,
-    weights: Path = WEIGHTS / f"{MINI}.json",
+    weights: Path = SHIPPED,
     seed: int = 0,
     say: Say,
 ) -> Proposal:

@@ -13,7 +13,7 @@ from psm_core.model.adapter import SUFFIX
 from psm_core.model.card import Card
 from psm_core.model.encoder import HashEncoder, SentenceEncoder
 from psm_core.model.network import PSM
-from psm_core.model.policy import MINI, WEIGHTS, PSMPolicy
+from psm_core.model.policy import SHIPPED, PSMPolicy
 from psm_core.model.rules import RulePolicy
 from psm_core.protocols import Encoder
 from psm_core.train.backbone import Backbone
@@ -31,9 +31,6 @@ from psm_core.train.evaluate.without import evaluate_heads
 from psm_core.train.material import Remembered, Say
 from psm_core.train.pools import Asked, Asking, asked
 from psm_core.train.ranking import STORES
-
-SHIPPED = WEIGHTS / f"{MINI}.json"
-"""The card of the weights that ship with the package."""
 
 HASHED = "hash-"
 """What the name of an encoder begins with that hashes words; its width follows."""
