@@ -51,5 +51,5 @@ clean:
 	@touch $@
 
 .venv/dev: .venv/python pyproject.toml constraints.txt
-	@$(PIP) -e '.[langchain,offline,train,dev]'
+	@$(PIP) -e '.[all,dev]'
 	@touch $@ .venv/demo

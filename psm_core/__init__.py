@@ -5,6 +5,7 @@ Importing this loads nothing heavy; the parts are loaded when they are first use
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from psm_core.config import Config
@@ -27,6 +28,8 @@ from psm_core.types import (
 
 if TYPE_CHECKING:
     from psm_core.memory import Memory
+    from psm_core.people import People
+    from psm_core.sleep import Sleeper
 
 __version__ = "0.1.0"
 
@@ -42,22 +45,22 @@ __all__ = [
     "Kind",
     "Memory",
     "PSMError",
+    "People",
     "Recall",
     "SleepReport",
+    "Sleeper",
     "Tier",
     "Turn",
     "hookimpl",
 ]
 
 
+_LATER = {"Memory": "memory", "People": "people", "Sleeper": "sleep"}
+"""What brings numpy and SQLAlchemy with it, and the module it stands in."""
+
+
 def __getattr__(name: str) -> Any:
-    """`Memory` brings numpy and SQLAlchemy with it, so it is loaded when asked for."""
-    if name == "Memory":
-        from psm_core.memory import Memory  # noqa: PLC0415 - see above
-
-        return Memory
+    """What is heavy is loaded when it is asked for."""
+    if name in _LATER:
+        return getattr(importlib.import_module(f"psm_core.{_LATER[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)

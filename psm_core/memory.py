@@ -139,6 +139,21 @@ class Memory:
         with self._open():
             pass
 
+    @property
+    def encoder(self) -> Encoder:
+        """What turns this memory's texts into vectors."""
+        return self._parts.encoder
+
+    @property
+    def policy(self) -> Policy:
+        """What decides for this memory."""
+        return self._parts.policy
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed or erased."""
+        return self._closed
+
     def _open(self) -> AbstractContextManager[Store]:
         if self._closed:
             raise ClosedError(

@@ -1,0 +1,1 @@
+"""PSM in LangGraph. Importing this loads no LangGraph."""

@@ -1,0 +1,1 @@
+"""PSM in LlamaIndex. Importing this loads no LlamaIndex."""
