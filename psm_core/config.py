@@ -68,6 +68,16 @@ class Config:
     archive_below: float = 0.02
     """A sleep archives what has retained less strength than this, in [0, 1]."""
 
+    index_share: float = 0.6
+    """A sleep keeps at most this share of the words that were said in the index, in
+    [0, 1]; 1 keeps all.  The weakest episodes go to the archive first."""
+
+    fresh_days: int = 7
+    """What was said in the last so many days stays as it was heard."""
+
+    replay: int = 64
+    """Most older episodes that a sleep rehearses beside the new ones."""
+
     open_people: int = 64
     """Folders that stay open; the least recently used is closed beyond that."""
 
@@ -93,7 +103,7 @@ class Config:
     def _outside_unit(self) -> list[str]:
         return [
             f"{name} is {getattr(self, name)}; it must lie in [0, 1]"
-            for name in ("fact_confidence", "archive_below")
+            for name in ("fact_confidence", "archive_below", "index_share")
             if not 0 <= getattr(self, name) <= 1
         ]
 

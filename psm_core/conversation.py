@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 from psm_core.acts.context import Context, count_tokens, unfenced
+from psm_core.acts.wellformed import wellformed
 from psm_core.attribution import attribute, takes_back
 from psm_core.errors import UnknownMemoryError
 from psm_core.memory import Memory
-from psm_core.types import Entry, Outcome, Recall, Turn
+from psm_core.protocols import CountTokens
+from psm_core.types import Entry, Hit, Outcome, Recall, Turn
 
 
 class View(NamedTuple):
@@ -25,30 +27,52 @@ class _Exchange(NamedTuple):
     answer: str
 
 
+class _Said(NamedTuple):
+    words: str
+    id: str
+
+
 class Conversation:
     """A conversation that recalls, remembers, and learns by itself.
 
     Framework adapters call `hear` when the person has spoken and `answered` when the
-    model has.  What the memories were worth is learned at once, so that no kill of the
-    process can lose it; where the person then takes the answer back, that outcome
-    takes the place of the first one, in the ledger too.  A memory has one outcome for
-    each time it was shown.
+    model has; between the two, `said`, where words shouldn't wait for their answer.
+
+    What the memories were worth is learned at once, so that no kill of the process can
+    lose it; where the person then takes the answer back, that outcome takes the place
+    of the first one, in the ledger too.  A memory has one outcome for each time it was
+    shown.
 
     Args:
         memory: Whose conversation it is; stays the caller's to close.
         session: Its name.  An earlier one's goes on where that was left, in another
             process too.
+        count_tokens: What a text costs the reader's model, where a budget is given;
+            None leaves that to the memory's own count.
     """
 
-    def __init__(self, memory: Memory, session: str) -> None:
+    def __init__(
+        self,
+        memory: Memory,
+        session: str,
+        *,
+        count_tokens: CountTokens | None = None,
+    ) -> None:
         self.memory = memory
         self.session = session
+        self._count = count_tokens
+        self._said: _Said | None = None
         self._shown: Recall | None = None
         self._last: _Exchange | None = None
         self._refuted: set[str] = set()
 
     def hear(
-        self, words: str, *, limit: int | None = None, budget: int | None = None
+        self,
+        words: str,
+        *,
+        limit: int | None = None,
+        budget: int | None = None,
+        in_view: Collection[str] | None = None,
     ) -> View:
         """What the model should see before it answers *words*.
 
@@ -60,20 +84,56 @@ class Conversation:
             words: What the person says; blank brings the recent turns alone.
             limit: Most memories; None means as the settings say.
             budget: Most tokens of memories; None means as the settings say.
+            in_view: What the reader sees of this conversation anyway, text by text;
+                None means as many turns as the settings say.
 
         Returns:
-            Memories that aren't in view already, and the recent turns.
+            Memories that aren't in view already, and the recent turns that are.
         """
         words = unfenced(words)
-        recent = self.memory.working(self.session)
+        recent = self._recent(in_view)
         if not words.strip():
             return View("", recent)
         recall = self._shown
         if recall is None or recall.cue != words:
             self._hear_correction(words, recent)
             recall = self._recall(words, recent, limit, budget)
-        self._shown, context = self._out_of_view(recall, recent)
+        fit = None if self._count is None else budget
+        self._shown, context = self._out_of_view(recall, recent, fit)
         return View(context, recent)
+
+    def again(self, budget: int | None = None) -> str:
+        """What was shown last, as far as it still holds; nothing is recalled.
+
+        For a reader who looks again after the answer, or has less room than before.
+        What no longer fits isn't held against the memories that were left out.
+
+        Args:
+            budget: Most tokens; None means all that was shown.
+        """
+        recall = self._shown or (self._last.recall if self._last else None)
+        if recall is None:
+            return ""
+        kept, context = self._out_of_view(recall, (), budget)
+        if self._shown is not None:
+            self._shown = kept
+        return context
+
+    def said(self, words: str) -> None:
+        """Remember the person's half of an exchange before it is answered.
+
+        An answer that never comes then loses none of it; `answered` with the same
+        words adds the other half alone.  Words that are said twice before they are
+        answered count once.
+
+        Args:
+            words: What the person said; blank is left out.
+        """
+        words = unfenced(words)
+        if _blank(words) or (self._said and self._said.words == words):
+            return
+        turn = Turn(words, session=self.session)
+        self._said = _Said(words, self.memory.remember(turn).id)
 
     def answered(self, words: str, answer: str) -> None:
         """Remember both halves of an exchange, and learn which memories served it.
@@ -83,12 +143,17 @@ class Conversation:
             answer: What the model said.  Of either, a blank one is left out.
         """
         words, answer = unfenced(words), unfenced(answer)
-        turns = [
-            Turn(text, role=role, session=self.session)
-            for role, text in (("user", words), ("assistant", answer))
-            if text.strip(" \t\r\n\0")
-        ]
-        self.memory.remember_many(turns)
+        halves = [("user", words), ("assistant", answer)]
+        if self._said and self._said.words == words:
+            halves.pop(0)
+        self.memory.remember_many(
+            [
+                Turn(text, role=role, session=self.session)
+                for role, text in halves
+                if not _blank(text)
+            ]
+        )
+        self._said = None
         shown, self._shown, self._last = self._shown, None, None
         if shown is not None and shown.cue == words:
             self._last = _Exchange(shown, answer)
@@ -108,29 +173,50 @@ class Conversation:
             cue,
             limit=config.recall_limit if limit is None else limit,
             budget=config.recall_budget if budget is None else budget,
-            without={turn.id for turn in recent},
+            without=self._in_view(recent),
         )
 
+    def _recent(self, in_view: Collection[str] | None) -> list[Turn]:
+        """The turns that the reader sees, without the words that wait for an answer."""
+        if in_view is None:
+            turns = self.memory.working(self.session)
+        else:
+            seen = {_plain(text) for text in in_view}
+            # A long turn is stored in passages; two in a row hold more than one full.
+            full = self.memory.config.passage_words
+            most = 2 + sum(1 + 2 * len(text.split()) // full for text in in_view)
+            turns = self.memory.working(self.session, most)
+            turns = [turn for turn in turns if _plain(turn.text) in seen]
+        said = self._said.id if self._said else None
+        return [turn for turn in turns if turn.id != said]
+
+    def _in_view(self, recent: Sequence[Turn]) -> set[str]:
+        said = {self._said.id} if self._said else set()
+        return said | {turn.id for turn in recent}
+
     def _out_of_view(
-        self, recall: Recall, recent: Sequence[Turn]
+        self, recall: Recall, recent: Sequence[Turn], budget: int | None = None
     ) -> tuple[Recall, str]:
         """What of *recall* the recent turns don't say already, as context.
 
         What was forgotten since it was recalled isn't shown either.
         """
-        in_view = {turn.id for turn in recent}
+        in_view = self._in_view(recent)
         found = {
             hit.id: self._entry(hit.id)
             for hit in recall.hits
             if hit.id not in self._refuted and not in_view.issuperset(hit.sources)
         }
-        context = Context(self.memory.user, None, count_tokens)
-        for entry in found.values():
-            # No budget here: what fitted it together still fits without some.
-            if entry is not None:
-                context.offer(entry)
-        kept = tuple(hit for hit in recall.hits if found.get(hit.id) is not None)
-        return replace(recall, hits=kept), context.text()
+        # Without a budget: what fitted it together still fits without some.
+        context = Context(self.memory.user, budget, self._count or count_tokens)
+        kept: list[tuple[Hit, Entry]] = []
+        for hit in recall.hits:
+            entry = found.get(hit.id)
+            if entry is not None and context.offer(entry):
+                kept.append((hit, entry))
+        while kept and not context.fits():
+            context.withdraw(kept.pop()[1])
+        return replace(recall, hits=tuple(hit for hit, _ in kept)), context.text()
 
     def _entry(self, memory_id: str) -> Entry | None:
         try:
@@ -174,6 +260,15 @@ class Conversation:
             )
         ]
         return _Exchange(replace(recall, hits=tuple(hits)), answer.text)
+
+
+def _blank(text: str) -> bool:
+    return not text.strip(" \t\r\n\0")
+
+
+def _plain(text: str) -> str:
+    """*text* as a stored turn tells it: what differs in space alone is the same."""
+    return " ".join(wellformed(unfenced(text)).split())
 
 
 def _last_answer(recent: Sequence[Turn]) -> str:

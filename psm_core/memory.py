@@ -22,6 +22,7 @@ from psm_core.acts import (
     recall,
     remember,
     resolve,
+    undo,
     working,
 )
 from psm_core.config import Config
@@ -216,6 +217,7 @@ class Memory:
         budget: int | None = FROM_CONFIG,
         deep: bool = False,
         without: Collection[str] = (),
+        among: Collection[str] | None = None,
     ) -> Recall:
         """What surfaces for *cue*, best first.
 
@@ -227,6 +229,8 @@ class Memory:
             deep: Whether the archive is searched too.
             without: Ids of turns that the reader sees anyway; what rests on them
                 alone is left out.
+            among: Ids of turns; what rests on none of them is left out.  None means
+                all.
 
         Returns:
             Hits and the context for a prompt; empty where nothing fits.
@@ -241,6 +245,7 @@ class Memory:
                 budget=self.config.recall_budget if budget is FROM_CONFIG else budget,
                 deep=deep,
                 without=without,
+                among=among,
             )
         self._plugins.notify("psm_recalled", user=self.user, recall=found)
         return found
@@ -373,14 +378,43 @@ class Memory:
 
         Args:
             conflict_id: As `conflicts` names it.
-            keep: "new", "old" or "both".
+            keep: "new", "old", "both", or a sentence that is true instead of the two.
 
         Raises:
             UnknownMemoryError: There is no such conflict.
-            FeedbackError: *keep* is none of the three.
+            FeedbackError: *keep* is none of the three and no sentence.
         """
         with self._open() as store:
             return resolve.resolve(conflict_id, keep, store=store, parts=self._parts)
+
+    def undo(self, number: int) -> Entry:
+        """Take back one change of one memory; no sleep does it to it again.
+
+        Args:
+            number: Of the change, as `history` gives it.
+
+        Returns:
+            The memory as it is now.
+
+        Raises:
+            UnknownMemoryError: There is no such change.
+            FeedbackError: It is an undoing itself, or a later change rests on it.
+        """
+        with self._open() as store:
+            return store.find(undo.undo(number, store=store, parts=self._parts))
+
+    def retract(self, fact_id: str) -> None:
+        """Take back a fact that a sleep wrote; what it stood for comes back.
+
+        It isn't written again from the same turns.
+
+        Raises:
+            UnknownMemoryError: There is no memory of this id.
+            FeedbackError: It is no fact.
+        """
+        with self._open() as store:
+            undo.retract(fact_id, store=store, parts=self._parts)
+        self._plugins.notify("psm_forgot", user=self.user, memory_id=fact_id)
 
     # -------------------------------------------------------------- the whole of it
 
@@ -451,6 +485,8 @@ class Memory:
     aforget = in_thread(forget)
     aconflicts = in_thread(conflicts)
     aresolve = in_thread(resolve)
+    aundo = in_thread(undo)
+    aretract = in_thread(retract)
     acheck = in_thread(check)
     arebuild = in_thread(rebuild)
     aexport = in_thread(export)

@@ -7,7 +7,14 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias, runtime_checkable
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    NamedTuple,
+    Protocol,
+    TypeAlias,
+    runtime_checkable,
+)
 
 from psm_core.types import (
     Change,
@@ -192,6 +199,15 @@ class Leaning(Protocol):
         ...
 
 
+@runtime_checkable
+class Condensing(Protocol):
+    """A policy that can tell which of somebody's words carry what they said."""
+
+    def gist(self, episode: Entry) -> str:
+        """The sentences of *episode* that carry it, verbatim and in their order."""
+        ...
+
+
 # ---------------------------------------------------------------- the content
 
 
@@ -260,6 +276,28 @@ class Access(NamedTuple):
     seq: int
     outcome: Outcome
     at: datetime
+
+
+class Weight(NamedTuple):
+    """What one episode costs the index, in words; and what it is worth, in [0, 1]."""
+
+    id: str
+    strength: float
+    words: int
+
+
+class Former(NamedTuple):
+    """What a change put an end to: of which memory, and its values before.
+
+    ``what`` and ``reason`` are the change's own.  ``later`` numbers the changes that
+    set one of the same fields since; ``values`` are names of `Entry` fields.
+    """
+
+    memory: str
+    what: str
+    reason: str
+    values: Mapping[str, Any]
+    later: tuple[int, ...]
 
 
 class Store(Protocol):
@@ -445,6 +483,49 @@ class Store(Protocol):
 
     def settle(self, conflict_id: str, status: str, at: datetime) -> Conflict:
         """Close a conflict.  Raises `UnknownMemoryError`."""
+        ...
+
+    def undone(self, memory_id: str) -> set[str]:
+        """What was done to a memory and taken back, by the words of its history."""
+        ...
+
+    def before(self, number: int) -> Former:
+        """What change *number* put an end to.  Raises `UnknownMemoryError`."""
+        ...
+
+    # --- condensing
+    def faded(self, below: float, at: datetime) -> list[str]:
+        """The ids of unpinned episodes that retain less than *below* at a moment."""
+        ...
+
+    def ripe(self, before: datetime, most: int) -> list[Entry]:
+        """Episodes said before a moment that no sleep has condensed, oldest first."""
+        ...
+
+    def condense(
+        self, memory_id: str, text: str, at: datetime, reason: str = ""
+    ) -> None:
+        """Let *text* stand for an episode's words, and keep those aside."""
+        ...
+
+    def as_heard(self, entries: Sequence[Entry]) -> list[Entry]:
+        """*entries*, those that were condensed in the words that were heard."""
+        ...
+
+    def heard(self, before: datetime) -> int:
+        """How many words were heard before a moment, whatever became of them."""
+        ...
+
+    def weights(self, before: datetime) -> tuple[int, Sequence[Weight]]:
+        """Words in the index of what was said before a moment, and its episodes.
+
+        The unpinned ones, the weakest first.
+        """
+        ...
+
+    # --- sleeping
+    def revision(self) -> tuple[int, ...]:
+        """Changes when anything is decided, judged or forgotten; not by hearing."""
         ...
 
     def watermark(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -214,7 +215,9 @@ class Pattern:
     """What several episodes say: a fact about to be written.
 
     ``episodes`` are the ids of the entries it was drawn from, ``covers`` those of
-    them whose words it says in full, so that they may leave the index.
+    them whose words it says in full, so that they may leave the index.  ``recurs``
+    names what happens again and again, whichever occasions are known; a pattern of it
+    replaces the fact of fewer occasions.  "" is what is true once.
     """
 
     text: str
@@ -224,6 +227,7 @@ class Pattern:
     episodes: tuple[str, ...]
     covers: tuple[str, ...] = ()
     emotion: float = 0.0
+    recurs: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,31 +347,42 @@ class Lesson(NamedTuple):
 
 
 class Change(NamedTuple):
-    """One thing that happened to one memory: when, what, and why."""
+    """One thing that happened to one memory: when, what, and why.
+
+    ``number`` is by what it can be undone; 0 where it can't.
+    """
 
     at: datetime
     memory: str
     what: str
     reason: str
+    number: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class SleepReport:
     """What one sleep did, in counts and, change by change, with reasons.
 
-    ``episodes`` counts what was read since the watermark, ``reinforced`` the memories
-    that feedback strengthened or weakened, ``indexed`` the rows that Chroma took over.
+    ``episodes`` counts what was read since the watermark, ``rehearsed`` the older ones
+    that were read beside it, ``reinforced`` the memories that feedback strengthened
+    or weakened, ``condensed`` those of which fewer words stand in the index,
+    ``indexed`` the rows that Chroma took over.  ``steps`` are the milliseconds of each
+    step, by name.
     """
 
     user: str
     at: datetime
     milliseconds: float
     episodes: int = 0
+    rehearsed: int = 0
     facts: int = 0
+    merged: int = 0
     conflicts: int = 0
     reinforced: int = 0
+    condensed: int = 0
     archived: int = 0
     indexed: int = 0
+    steps: Mapping[str, float] = field(default_factory=dict)
     changes: tuple[Change, ...] = ()
 
 

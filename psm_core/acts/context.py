@@ -50,11 +50,13 @@ class Context:
         user: Whose memories they are; named in the fence.
         budget: Most tokens of the whole text, fence included; None means no end.
         count: How many tokens a text costs.
+        ids: Whether each memory is named, for a reader who may change it.
     """
 
     user: str
     budget: int | None
     count: CountTokens
+    ids: bool = False
     _lines: dict[str, Entry] = field(default_factory=dict)
     _said: set[str] = field(default_factory=set)
     _days: set[tuple[bool, str, date]] = field(default_factory=set)
@@ -72,7 +74,7 @@ class Context:
         if said in self._said:
             return True
         heading = _heading_key(entry)
-        cost = self.count(f"\n{line(entry)}")
+        cost = self.count(f"\n{self._line(entry)}")
         if heading not in self._days:
             cost += self.count(f"\n{_heading(heading)}")
         if self.budget is not None and self._tokens + cost > self.budget:
@@ -108,8 +110,12 @@ class Context:
             if heading != above:
                 out.append(_heading(heading))
                 above = heading
-            out.append(line(entry))
+            out.append(self._line(entry))
         return out
+
+    def _line(self, entry: Entry) -> str:
+        name = f"({_TAG.sub(_OPENED, entry.id)}) " if self.ids else ""
+        return f"{name}{line(entry)}"
 
     def _fenced(self, body: Sequence[str]) -> str:
         opening = f'<{FENCE} of="{_attribute(self.user)}">'

@@ -30,7 +30,8 @@ def forget(memory_id: str, *, store: Store, parts: Parts) -> None:
         turn = entry.sources[0] if _is_passage(entry) else None
         for fact in store.listing(tiers=[Tier.SEMANTIC]) if turn else ():
             if turn in fact.sources and len(fact.sources) > 1:
-                _uncover(fact, turn, store, parts)
+                why = "the fact that covered it was forgotten"
+                uncover(fact, store, parts, why=why, save=turn)
                 store.forget(fact.id, parts.clock.now())
         for passage in _passages(turn, store) if turn else [entry.id]:
             store.forget(passage, parts.clock.now())
@@ -57,9 +58,19 @@ def _passages(turn: str, store: Store) -> list[str]:
     return found
 
 
-def _uncover(fact: Entry, turn: str, store: Store, parts: Parts) -> None:
-    """Bring back the other episodes that *fact* stood for."""
-    others = store.known(source for source in fact.sources if source != turn)
+def uncover(
+    fact: Entry, store: Store, parts: Parts, *, why: str, save: str | None = None
+) -> None:
+    """Bring back the episodes that *fact* stood for.
+
+    Args:
+        fact: It doesn't stand for them any more.
+        store: Whose memory.
+        parts: The clock.
+        why: Goes into their history.
+        save: The turn that is left where it is, if any.
+    """
+    others = store.known(source for source in fact.sources if source != save)
     for episode in others.values():
         changes = store.history(episode.id)
         covered = any(c.what == "archived" and c.reason == COVERED for c in changes)
@@ -68,6 +79,6 @@ def _uncover(fact: Entry, turn: str, store: Store, parts: Parts) -> None:
                 episode.id,
                 parts.clock.now(),
                 "reinstated",
-                "the fact that covered it was forgotten",
+                why,
                 tier=Tier.EPISODIC,
             )

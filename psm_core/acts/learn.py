@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime
+from typing import Any, Protocol
 
 from psm_core.errors import FeedbackError
-from psm_core.protocols import Parts, Store
+from psm_core.protocols import Access, Parts, Store
 from psm_core.strength import REWARD, judged
 from psm_core.types import Entry, Feedback, Outcome, Tier
 
@@ -47,7 +49,32 @@ def learn(feedback: Feedback, *, store: Store, parts: Parts) -> None:
         apply_judged(store, parts, only=Outcome.CORRECTED)
 
 
-def apply_judged(store: Store, parts: Parts, only: Outcome | None = None) -> list[str]:
+class Judging(Protocol):
+    """What is asked of a store, or of a draft of it, where outcomes are applied."""
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """See `Store.transaction`."""
+
+    def judged(self) -> list[Access]:
+        """See `Store.judged`."""
+
+    def applied(self, numbers: Sequence[int]) -> None:
+        """See `Store.applied`."""
+
+    def entries(
+        self, seqs: Iterable[int], *, vectors: bool = False
+    ) -> Mapping[int, Entry]:
+        """See `Store.entries`."""
+
+    def change(
+        self, memory_id: str, at: datetime, what: str, reason: str, **values: Any
+    ) -> object:
+        """See `Store.change`."""
+
+
+def apply_judged(
+    store: Judging, parts: Parts, only: Outcome | None = None
+) -> list[str]:
     """Let outcomes that wait in the access log strengthen and weaken, each once.
 
     Args:
@@ -78,7 +105,7 @@ _COUNTED: Mapping[Outcome, str] = {
 
 
 def _apply(
-    entry: Entry, outcome: Outcome, at: datetime, store: Store, parts: Parts
+    entry: Entry, outcome: Outcome, at: datetime, store: Judging, parts: Parts
 ) -> None:
     trace = entry.trace if entry.pinned else judged(entry.trace, outcome, at)
     counted = _COUNTED.get(outcome)

@@ -33,6 +33,7 @@ def recall(
     budget: int | None,
     deep: bool = False,
     without: Collection[str] = (),
+    among: Collection[str] | None = None,
 ) -> Recall:
     """What surfaces for *text*, best first, within *limit* and *budget*.
 
@@ -46,6 +47,7 @@ def recall(
         deep: Whether the archive is searched too.
         without: Ids of turns that are in view already; what rests on them alone is
             left out.
+        among: Ids of turns; what rests on none of them is left out.  None means all.
 
     Returns:
         Hits and context; both empty where nothing fits.
@@ -66,8 +68,11 @@ def recall(
     if not pool:
         return Recall(recall_id, text, now, ())
     weighting = parts.policy.weigh(cue, pool)
-    ranked = _ranked(pool, weighting, set(without))
+    wanted = None if among is None else set(among)
+    ranked = _ranked(pool, weighting, set(without), wanted)
     context = Context(store.user, budget, parts.count_tokens)
+    if deep:
+        ranked = _as_heard(ranked, store)
     chosen = _chosen(ranked, context, limit)
     _log(store, recall_id, now, parts.policy.name, chosen, weighting)
     hits = tuple(_hit(r, pool[r.row], weighting) for r in chosen)
@@ -78,15 +83,26 @@ def recall(
 
 
 def _ranked(
-    candidates: Sequence[Candidate], weighting: Weighting, in_view: set[str]
+    candidates: Sequence[Candidate],
+    weighting: Weighting,
+    in_view: set[str],
+    wanted: set[str] | None,
 ) -> list[_Ranked]:
     """What surfaces, best first; equals in the order in which they were said."""
     scored = [
         _Ranked(c.entry, row, float(score))
         for row, (c, score) in enumerate(zip(candidates, weighting.scores, strict=True))
-        if score > 0 and not in_view.issuperset(c.entry.sources)
+        if score > 0
+        and not in_view.issuperset(c.entry.sources)
+        and (wanted is None or not wanted.isdisjoint(c.entry.sources))
     ]
     return sorted(scored, key=lambda r: (-r.score, r.entry.seq))
+
+
+def _as_heard(ranked: Sequence[_Ranked], store: Store) -> list[_Ranked]:
+    """Who looks into the archive is shown all the words that were heard."""
+    whole = store.as_heard([one.entry for one in ranked])
+    return [one._replace(entry=e) for one, e in zip(ranked, whole, strict=True)]
 
 
 def _chosen(

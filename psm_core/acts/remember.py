@@ -106,7 +106,7 @@ def _known(heard: Sequence[Turn], store: Store) -> dict[str, GateDecision]:
     ids = {turn.id for turn in heard}
     entries = store.known(ids)
     forgotten = store.forgotten(ids)
-    first: dict[str, str] = {i: e.text for i, e in entries.items()}
+    first: dict[str, str] = {e.id: e.text for e in store.as_heard([*entries.values()])}
     for turn in heard:
         words = first.setdefault(turn.id, turn.text)
         # A long turn is known by its first passage.

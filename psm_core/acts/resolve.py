@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
+from psm_core.acts.facts import digest
+from psm_core.acts.wellformed import wellformed
 from psm_core.errors import FeedbackError
 from psm_core.protocols import Parts, Store
 from psm_core.strength import judged
-from psm_core.types import Conflict, Entry, Outcome
+from psm_core.types import Conflict, Entry, Outcome, Tier
 
 KEEP = ("new", "old", "both")
 """What a person may keep of the two sides of a conflict."""
+
+REWORDED = "text"
+"""The status of a conflict whose sides a person replaced by words of their own."""
 
 
 def resolve(conflict_id: str, keep: str, *, store: Store, parts: Parts) -> Conflict:
@@ -18,29 +24,66 @@ def resolve(conflict_id: str, keep: str, *, store: Store, parts: Parts) -> Confl
 
     Args:
         conflict_id: As `Memory.conflicts` names it.
-        keep: "new", "old" or "both".
+        keep: "new", "old", "both", or a sentence that is true instead of the two.
         store: Whose memories are in conflict.
-        parts: The clock.
+        parts: Encoder and clock.
 
     Returns:
         The conflict as settled.
 
     Raises:
-        FeedbackError: *keep* is none of the three.
+        FeedbackError: *keep* is none of the three and no sentence.
         UnknownMemoryError: There is no such conflict.
     """
-    if keep not in KEEP:
-        raise FeedbackError(
-            f"a conflict can't be resolved with keep={keep!r}; keep one of "
-            f"{', '.join(KEEP)}"
-        )
     now = parts.clock.now()
+    if keep not in KEEP:
+        # One word is a slip of the hand, and no fact about anybody.
+        if len(keep.split()) < 2:
+            raise FeedbackError(
+                f"a conflict can't be resolved with keep={keep!r}; keep one of "
+                f"{', '.join(KEEP)}, or say in a sentence what is true"
+            )
+        return _reword(conflict_id, wellformed(keep).strip(), now, store, parts)
     with store.transaction():
         settled = store.settle(conflict_id, keep, now)
         new, old = store.find(settled.new), store.find(settled.old)
         for entry, other in ((new, old), (old, new)):
             kept = keep == "both" or entry is (new if keep == "new" else old)
             _keep(entry, store, parts) if kept else _end(entry, other, store, parts)
+    return settled
+
+
+def _reword(
+    conflict_id: str, text: str, now: datetime, store: Store, parts: Parts
+) -> Conflict:
+    """What the person says takes the place of both sides, and rests on both."""
+    vector = parts.encoder.encode([text])[0]
+    with store.transaction():
+        settled = store.settle(conflict_id, REWORDED, now)
+        new, old = store.find(settled.new), store.find(settled.old)
+        said = replace(
+            new,
+            id=f"f-{digest(conflict_id, text)}",
+            seq=0,
+            tier=Tier.SEMANTIC,
+            text=text,
+            vector=vector,
+            said_at=now,
+            last_said_at=None,
+            valid_until=None,
+            superseded_by=None,
+            sources=tuple(dict.fromkeys((*new.sources, *old.sources))),
+            trace=replace(new.trace, strength=1.0, anchored_at=now),
+            confidence=1.0,
+            mentions=1,
+            recalled=0,
+            used=0,
+            corrected=0,
+            reason="a person said so",
+        )
+        store.add([said])
+        for entry in (new, old):
+            _end(entry, said, store, parts)
     return settled
 
 

@@ -22,7 +22,7 @@ def working(session: str, limit: int, *, store: Store) -> list[Turn]:
     """
     entries = store.listing(session=wellformed(session), limit=limit, newest_first=True)
     turns: dict[str, Turn] = {}
-    for entry in sorted(entries, key=lambda e: e.seq):
+    for entry in sorted(store.as_heard(entries), key=lambda e: e.seq):
         if len(entry.sources) != 1 or not entry.id.startswith(entry.sources[0]):
             continue
         turn_id = entry.sources[0]

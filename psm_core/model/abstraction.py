@@ -10,6 +10,7 @@ from psm_core.model.claims import claimed
 from psm_core.model.clauses import Clause, clauses
 from psm_core.model.emotion import emotional_weight
 from psm_core.model.interference import LASTING
+from psm_core.model.recurring import OCCASIONS, Occasion, counted, occasion
 from psm_core.model.slots import HABITS, Claim
 from psm_core.model.wording import named, worded
 from psm_core.types import Entry, Kind, Pattern
@@ -39,6 +40,9 @@ ATTRIBUTE = 0.85
 
 PLAN = 0.6
 """The same for what is wanted or planned."""
+
+UNUSUAL = 0.1
+"""The same for what happened twice: no habit yet, unless one is known."""
 
 MAYBE = 0.4
 """The same for what is only possible; its hedge stays in the sentence."""
@@ -94,7 +98,7 @@ def abstract(episodes: Sequence[Entry]) -> list[Pattern]:
     Returns:
         Facts with sources and confidence, in the order of their last mention.
     """
-    return patterns(spans(episodes))
+    return [*patterns(spans(episodes)), *habits(episodes)]
 
 
 def spans(episodes: Sequence[Entry]) -> list[Span]:
@@ -120,6 +124,47 @@ def patterns(told: Iterable[Span]) -> list[Pattern]:
         groups.setdefault(span.key, []).append(span)
     found = sorted(groups.values(), key=lambda g: (g[-1].entry.said_at, g[0].text))
     return [_pattern(group) for group in found]
+
+
+def habits(episodes: Sequence[Entry]) -> list[Pattern]:
+    """What people do again and again by these episodes, with how often and since when.
+
+    Two days alone are no habit, but they may go on with one that is known: such a
+    pattern is too unsure to be written down by itself.
+
+    Args:
+        episodes: Entries of one person's life, in any order.
+    """
+    names = frozenset(n for e in episodes for n in words.names(e.text))
+    doings: dict[str, dict[str, tuple[Entry, Occasion]]] = {}
+    for entry in sorted(episodes, key=lambda e: (e.said_at, e.id)):
+        for clause in (
+            clauses(entry.text, entry.speaker) if entry.role == "user" else ()
+        ):
+            done = occasion(clause, entry.speaker, entry.said_at, names)
+            if done is not None:
+                same = " ".join([entry.speaker.casefold(), *done.doing])
+                doings.setdefault(same, {})[entry.id] = (entry, done)
+    found = (_habit(same, [*told.values()]) for same, told in sorted(doings.items()))
+    return [pattern for pattern in found if pattern is not None]
+
+
+def _habit(same: str, told: Sequence[tuple[Entry, Occasion]]) -> Pattern | None:
+    days = {entry.said_at.date() for entry, _ in told}
+    if len(days) < 2:
+        return None
+    text = counted([done for _, done in told])
+    sure = HABIT + REPEATED * (len(days) - OCCASIONS) if text else UNUSUAL
+    last, done = told[-1]
+    return Pattern(
+        text=text or f"{done.text}.",
+        kind=Kind.STATE,
+        speaker=last.speaker,
+        confidence=round(min(sure, SURE_MAX), 2),
+        episodes=tuple(entry.id for entry, _ in told),
+        emotion=emotional_weight(done.text),
+        recurs=same,
+    )
 
 
 def _spans(

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from psm_core.model import words
-from psm_core.model.abstraction import ELSE, Span, patterns, spans
+from psm_core.model.abstraction import ELSE, Span, habits, patterns, spans
 from psm_core.model.network import PSM
 from psm_core.model.pairs import Statement, pair_signs
 from psm_core.model.parts import Parts, parts
@@ -76,7 +76,8 @@ def abstract(
     with torch.inference_mode():
         told, read = _judged(spans(episodes), network, thresholds, encode)
         same = {} if duplicate is None else _same(read, network, duplicate)
-    return patterns(span._replace(key=same.get(span.key, span.key)) for span in told)
+    facts = patterns(span._replace(key=same.get(span.key, span.key)) for span in told)
+    return [*facts, *habits(episodes)]
 
 
 # --------------------------------------------------------------------- factness

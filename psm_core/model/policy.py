@@ -13,6 +13,8 @@ from psm_core.model import lookup
 from psm_core.model.adapter import SUFFIX
 from psm_core.model.card import Card
 from psm_core.model.encoder import SentenceEncoder
+from psm_core.model.gist import gist
+from psm_core.model.signs import known_names
 from psm_core.protocols import Candidate, Cue, Encoder, GateContext, Weighting
 from psm_core.types import Conflict, Entry, GateDecision, Lesson, Pattern, Turn
 
@@ -129,6 +131,10 @@ class PSMPolicy:
     def half_life(self, entry: Entry) -> timedelta:
         """In what time should this memory lose half of its strength?"""
         return self._skill.half_life(entry)
+
+    def gist(self, episode: Entry) -> str:
+        """The sentences that carry what was said, verbatim.  See `gist`."""
+        return gist(episode.text, known_names([episode.speaker]))
 
     def leaning(self, lessons: Sequence[Lesson]) -> dict[str, float]:
         """How one person leans, if their own log says that it helps to know.

@@ -8,7 +8,9 @@ from datetime import timedelta
 from psm_core.model import fading
 from psm_core.model.abstraction import abstract
 from psm_core.model.gate import gate
+from psm_core.model.gist import gist
 from psm_core.model.interference import interferes
+from psm_core.model.signs import known_names
 from psm_core.model.weigh import weigh
 from psm_core.protocols import Candidate, Cue, GateContext, Weighting
 from psm_core.types import Conflict, Entry, GateDecision, Pattern, Turn
@@ -48,3 +50,7 @@ class RulePolicy:
     def half_life(self, entry: Entry) -> timedelta:
         """In what time should this memory lose half of its strength?"""
         return fading.half_life(entry)
+
+    def gist(self, episode: Entry) -> str:
+        """The sentences that carry what was said, verbatim.  See `gist`."""
+        return gist(episode.text, known_names([episode.speaker]))

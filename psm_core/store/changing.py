@@ -9,11 +9,12 @@ from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from psm_core.errors import StoreError
+from psm_core.errors import StoreError, UnknownMemoryError
+from psm_core.protocols import Former
 from psm_core.store import archive, rows, words
 from psm_core.store.finding import Finding
 from psm_core.store.hearing import ADD_SOURCE, Hearing, source_rows
-from psm_core.types import Change, Entry, Tier, Trace
+from psm_core.types import Change, Entry, Kind, Tier, Trace
 
 _FIXED = frozenset({"id", "seq", "session", "said_at"})
 _CHANGEABLE = frozenset(f.name for f in fields(Entry)) - _FIXED
@@ -74,13 +75,40 @@ class Changing(Hearing, Finding):
         """
         with self.reading():
             found = self.rows(
-                "SELECT at, what, reason FROM history WHERE seq = ? ORDER BY number",
+                "SELECT at, what, reason, number FROM history WHERE seq = ?"
+                " ORDER BY number",
                 (self._number(memory_id),),
             )
         return [
-            Change(rows.moment(at), memory_id, what, reason)
-            for at, what, reason in found
+            Change(rows.moment(at), memory_id, what, reason, number)
+            for at, what, reason, number in found
         ]
+
+    def before(self, number: int) -> Former:
+        """What change *number* put an end to.
+
+        Raises:
+            UnknownMemoryError: No change has this number.
+        """
+        with self.reading():
+            found = self.rows(
+                "SELECT m.id, h.seq, h.what, h.reason, h.was, h.former FROM history h"
+                " JOIN memory m USING (seq) WHERE h.number = ?",
+                (number,),
+            )
+            if not found:
+                raise UnknownMemoryError(
+                    f"{self._user} has no change {number}; take the number from the "
+                    "history of a memory"
+                )
+            name, seq, what, reason, was, former = found[0]
+            since = self.rows(
+                "SELECT number, was, former FROM history WHERE seq = ? AND number > ?",
+                (seq, number),
+            )
+        values = _fields(was, former)
+        later = (n for n, w, f in since if values.keys() & _fields(w, f).keys())
+        return Former(name, what, reason, values, tuple(later))
 
     def _moved(self, tier: Tier) -> None:
         """Note that copies of this tier's vectors, in any process, are out of date."""
@@ -140,13 +168,15 @@ class Changing(Hearing, Finding):
         self._count_in(new.tier, 1, longer)
         self._shrink(number, 0, longer - length)
         self.run("UPDATE place SET words = ? WHERE seq = ?", (longer, new.seq))
-        self._leave_index(old.seq, old.tier)
-        for tier in {old.tier, new.tier}:
-            self._moved(tier)
+        stays = old.tier is new.tier and not has_vector
+        if not stays:
+            self._leave_index(old.seq, old.tier)
+            for tier in {old.tier, new.tier}:
+                self._moved(tier)
         self.run(
-            "UPDATE memory SET tier = ?, text = ?, packed = ?, indexed = 0"
-            " WHERE seq = ?",
-            (str(new.tier), *rows.body(new.tier, new.text), new.seq),
+            "UPDATE memory SET tier = ?, text = ?, packed = ?,"
+            " indexed = CASE WHEN ? THEN indexed ELSE 0 END WHERE seq = ?",
+            (str(new.tier), *rows.body(new.tier, new.text), stays, new.seq),
         )
         if has_vector or (old.tier is Tier.ARCHIVAL) is not (new.tier is Tier.ARCHIVAL):
             self._revector(new)
@@ -181,6 +211,27 @@ class Changing(Hearing, Finding):
     def _size(self, seq: int) -> tuple[int, int]:
         found = self.rows("SELECT words, session FROM place WHERE seq = ?", (seq,))
         return int(found[0][0]), int(found[0][1])
+
+
+def _fields(was: str, former: bytes | None) -> dict[str, Any]:
+    """The values that a row of the history keeps, by name of `Entry` field."""
+    values = {name: _value(name, value) for name, value in json.loads(was).items()}
+    return values | ({} if former is None else {"text": archive.unpacked(former)})
+
+
+def _value(name: str, stored: Any) -> Any:
+    """What `_primitive` made *stored* of."""
+    if name == "trace":
+        return Trace(
+            stored["strength"],
+            rows.span(stored["half_life"]),
+            rows.moment(stored["anchored_at"]),
+            stored["floor"],
+        )
+    if name in rows.MOMENTS and stored is not None:
+        return rows.moment(stored)
+    made = {"tier": Tier, "kind": Kind, "sources": tuple}.get(name)
+    return stored if made is None else made(stored)
 
 
 def _primitive(value: object) -> object:

@@ -55,7 +55,7 @@ ADDED = (*NAMES, "fact", "said", "indexed")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_MOMENTS = {"said_at", "last_said_at", "about_at", "valid_until", "expires_at"}
+MOMENTS = {"said_at", "last_said_at", "about_at", "valid_until", "expires_at"}
 _TIERS = {str(tier): tier for tier in Tier}
 _KINDS = {str(kind): kind for kind in Kind}
 
@@ -92,7 +92,7 @@ def columns(name: str, value: Any) -> dict[str, Any]:
         case "pinned":
             return {name: int(value)}
         case _:
-            return {name: _moment_in(value) if name in _MOMENTS else value}
+            return {name: _moment_in(value) if name in MOMENTS else value}
 
 
 def body(tier: Tier, text: str) -> tuple[bytes | None, bytes | None]:
@@ -149,7 +149,7 @@ def entry(
         session=found[8],
         said_at=moment(found[9]),
         sources=sources,
-        trace=Trace(found[10], _span(found[11]), moment(found[12]), found[13]),
+        trace=Trace(found[10], span(found[11]), moment(found[12]), found[13]),
         emotion=found[14],
         confidence=found[15],
         mentions=found[16],
@@ -175,7 +175,8 @@ def text(stored: bytes | None, packed: bytes | None) -> str:
 
 
 @functools.lru_cache(maxsize=8192)
-def _span(number: int) -> timedelta:
+def span(number: int) -> timedelta:
+    """The span of so many microseconds."""
     return timedelta(microseconds=number)
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import functools
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from sqlalchemy import Table
 from sqlalchemy.dialects import sqlite
@@ -14,9 +14,9 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from psm_core.errors import SchemaError, StoreCorruptError
 from psm_core.store.rows import STORED
-from psm_core.store.tables import WORDS, tables
+from psm_core.store.tables import WORDS, gist, history, tables
 
-SCHEMA = 1
+SCHEMA = 2
 """The schema that this release writes; stands in ``meta``."""
 
 ERASED = -1
@@ -26,9 +26,6 @@ VERSION = "SELECT value FROM meta WHERE key = 'schema'"
 
 APPLICATION = 0x50534D31
 """"PSM1" in ``PRAGMA application_id``: tells our ledgers from other SQLite files."""
-
-MIGRATIONS: dict[int, tuple[str, ...]] = {}
-"""The statements that lead from each older schema to the next, by the older number."""
 
 
 def prepare(driver: sqlite3.Connection, whose: str) -> None:
@@ -76,15 +73,26 @@ def version(driver: sqlite3.Connection, whose: str) -> int:
     return 0
 
 
+def _made(table: Table, indices: Sequence[str]) -> Iterator[str]:
+    """The statements that make *table* anew, or only some of its indices."""
+    dialect = sqlite.dialect()
+    if not indices:
+        yield str(CreateTable(table).compile(dialect=dialect))
+    for index in sorted(table.indexes, key=lambda index: str(index.name)):
+        if not indices or index.name in indices:
+            yield str(CreateIndex(index).compile(dialect=dialect))
+
+
+MIGRATIONS: dict[int, tuple[str, ...]] = {
+    1: (*_made(gist, ()), *_made(history, ("history_undone",)))
+}
+"""The statements that lead from each older schema to the next, by the older number."""
+
+
 @functools.cache
 def creation() -> tuple[str, ...]:
     """The statements that make an empty ledger."""
-    dialect = sqlite.dialect()
-    made: list[str] = []
-    for table in tables.sorted_tables:
-        made.append(str(CreateTable(table).compile(dialect=dialect)))
-        indices = sorted(table.indexes, key=lambda index: str(index.name))
-        made += [str(CreateIndex(index).compile(dialect=dialect)) for index in indices]
+    made = [line for table in tables.sorted_tables for line in _made(table, ())]
     counts = (f"INSERT INTO tally VALUES ('{tier}', 0, 0, 0)" for tier in STORED)
     return (*made, *WORDS, *counts, f"PRAGMA application_id = {APPLICATION}")
 

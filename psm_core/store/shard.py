@@ -11,6 +11,7 @@ from pathlib import Path
 from psm_core.errors import EncoderMismatchError, StoreError
 from psm_core.store import parcel, schema, tables
 from psm_core.store.clashing import Clashing
+from psm_core.store.condensing import Condensing
 from psm_core.store.folder import contents, remove
 from psm_core.store.forgetting import Forgetting
 from psm_core.store.judging import Judging
@@ -20,11 +21,12 @@ from psm_core.types import Erasure
 logger = logging.getLogger(__name__)
 
 
-class Shard(Keeping, Forgetting, Clashing, Judging):
+class Shard(Keeping, Forgetting, Condensing, Clashing, Judging):
     """One person's content.  Implements `psm_core.protocols.Store`.
 
     Its chapters stand in files of their own, in the order of the protocol: hearing,
-    finding, judging, changing, forgetting, clashing, indexing, searching, keeping.
+    finding, judging, changing, forgetting, clashing, indexing, searching, keeping,
+    condensing.
     Each is a class over `Ledger`, which has the connection and the lock.
 
     Obtained from `Home.open`, which closes it too.

@@ -215,6 +215,17 @@ history = Table(
     Column("former", LargeBinary),
 )
 Index("history_seq", history.c.seq)
+UNDONE = "what = 'undone'"
+Index("history_undone", history.c.seq, sqlite_where=text(UNDONE))
+# What a sleep has looked at, how long it was as it was heard, and in which words,
+# where fewer stand in its place now.
+gist = Table(
+    "gist",
+    tables,
+    _of_memory(primary_key=True),
+    Column("words", Integer, nullable=False),
+    Column("whole", LargeBinary),
+)
 tombstone = Table(
     "tombstone",
     tables,

@@ -49,8 +49,8 @@ def test_a_change_sets_its_fields_and_is_noted(shard, make):
         ),
     )
     assert shard.history("t1") == [
-        Change(LATER, "t1", "weakened", "it was ignored"),
-        Change(LATER, "t1", "looked at", "to see"),
+        Change(LATER, "t1", "weakened", "it was ignored", 1),
+        Change(LATER, "t1", "looked at", "to see", 2),
     ]
     shard.change("t1", LATER, "reopened", "it holds again", valid_until=None)
     assert shard.find("t1").valid_until is None

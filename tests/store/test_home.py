@@ -1,6 +1,8 @@
 """Each person has a folder of their own, private, found again, and never too many open."""
 
+import contextlib
 import os
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -234,7 +236,8 @@ def test_a_newer_store_is_left_alone(home, make):
 
     with (
         pytest.raises(
-            SchemaError, match=r"ada has schema 99.*up to 1; upgrade psm-mem"
+            SchemaError,
+            match=rf"ada has schema 99.*up to {schema.SCHEMA}; upgrade psm-mem",
         ),
         home.open("ada"),
     ):
@@ -248,19 +251,41 @@ def test_an_older_store_is_brought_up_step_by_step(home, make, monkeypatch):
     with home.open("ada") as shard:
         shard.add([make()])
     home.close()
-    monkeypatch.setattr(schema, "SCHEMA", 3)
+    now = schema.SCHEMA
+    monkeypatch.setattr(schema, "SCHEMA", now + 2)
     steps = {
-        1: ("CREATE TABLE added (n INTEGER)", "INSERT INTO added VALUES (1)"),
-        2: ("UPDATE added SET n = n * 10",),
+        now: ("CREATE TABLE added (n INTEGER)", "INSERT INTO added VALUES (1)"),
+        now + 1: ("UPDATE added SET n = n * 10",),
     }
     monkeypatch.setattr(schema, "MIGRATIONS", steps)
 
     for _ in range(2):
         with home.open("ada") as shard:
-            assert shard.meta("schema") == "3"
+            assert shard.meta("schema") == str(now + 2)
             assert shard.rows("SELECT n FROM added") == [(10,)]
             assert shard.find("t1")
         home.close()
+
+
+def test_a_store_of_the_first_schema_is_brought_to_this_one(home, make, tmp_path):
+    """It has the same tables then, word for word, as one that is made today."""
+    with home.open("ada") as shard:
+        shard.add([make()])
+    home.close()
+    ledger = home.folder("ada") / "ledger.sqlite"
+    with contextlib.closing(sqlite3.connect(ledger, isolation_level=None)) as driver:
+        made = set(driver.execute("SELECT name, sql FROM sqlite_master"))
+        driver.execute("DROP TABLE gist")
+        driver.execute("DROP INDEX history_undone")
+        driver.execute("UPDATE meta SET value = 1 WHERE key = 'schema'")
+
+    with home.open("ada") as shard:
+        assert set(shard.rows("SELECT name, sql FROM sqlite_master")) == made
+        shard.condense("t1", "moved", shard.present())
+        exported = tmp_path / "ada.psm"
+        shard.export(exported)
+
+    assert home.import_person(exported, "eve") == "eve"
 
 
 def test_a_migration_that_fails_leaves_the_store_as_it_was(home, monkeypatch):
@@ -269,15 +294,16 @@ def test_a_migration_that_fails_leaves_the_store_as_it_was(home, monkeypatch):
         pass
     home.close()
     with monkeypatch.context() as patch:
-        patch.setattr(schema, "SCHEMA", 2)
+        now = schema.SCHEMA
+        patch.setattr(schema, "SCHEMA", now + 1)
         patch.setattr(
-            schema, "MIGRATIONS", {1: ("CREATE TABLE added (n)", "SELECT nonsense")}
+            schema, "MIGRATIONS", {now: ("CREATE TABLE added (n)", "SELECT nonsense")}
         )
         with pytest.raises(StoreError, match="refused a statement"), home.open("ada"):
             pass
 
     with home.open("ada") as shard:
-        assert shard.meta("schema") == "1"
+        assert shard.meta("schema") == str(now)
         assert shard.rows("SELECT 1 FROM sqlite_master WHERE name = 'added'") == []
 
 

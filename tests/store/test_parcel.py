@@ -20,6 +20,7 @@ from psm_core.errors import (
     StoreFullError,
 )
 from psm_core.protocols import Shown
+from psm_core.store.schema import SCHEMA
 from psm_core.strength import REWARD
 from psm_core.types import Conflict, ConflictKind, Outcome, Tier
 
@@ -225,7 +226,9 @@ def test_what_is_no_parcel_is_refused(tmp_path, home, content):
 def test_a_parcel_of_a_newer_release_says_so(parcel, open_home):
     """Both kinds of number are named, and what to do."""
     there = open_home("there")
-    with pytest.raises(SchemaError, match=r"format 9 and schema 1.*upgrade psm-memory"):
+    with pytest.raises(
+        SchemaError, match=rf"format 9 and schema {SCHEMA}.*upgrade psm-memory"
+    ):
         there.import_person(repacked(parcel, format=9))
     with pytest.raises(SchemaError, match=r"format 1 and schema 9.*upgrade psm-memory"):
         there.import_person(repacked(parcel, format=1, schema=9))
