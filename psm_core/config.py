@@ -38,6 +38,10 @@ class Config:
     """A registered policy's name; "auto" takes the trained weights where they were
     trained on this encoder, and the rules where they weren't."""
 
+    abstractor: str = ""
+    """Who words the facts of a sleep: a registered abstractor's name, or a folder with
+    a causal language model; "" leaves it to the rules, and calls no model."""
+
     recall_limit: int = 10
     """Most memories that one recall returns, unless it is told otherwise."""
 
@@ -65,17 +69,17 @@ class Config:
     fact_confidence: float = 0.6
     """A sleep writes a pattern down as a fact from this confidence on, in [0, 1]."""
 
-    archive_below: float = 0.02
+    archive_below: float = 0.001
     """A sleep archives what has retained less strength than this, in [0, 1]."""
 
-    index_share: float = 0.6
+    index_share: float = 0.75
     """A sleep keeps at most this share of the words that were said in the index, in
     [0, 1]; 1 keeps all.  The weakest episodes go to the archive first."""
 
     fresh_days: int = 7
     """What was said in the last so many days stays as it was heard."""
 
-    replay: int = 64
+    replay: int = 32
     """Most older episodes that a sleep rehearses beside the new ones."""
 
     open_people: int = 64

@@ -84,8 +84,8 @@ class Conversation:
             words: What the person says; blank brings the recent turns alone.
             limit: Most memories; None means as the settings say.
             budget: Most tokens of memories; None means as the settings say.
-            in_view: What the reader sees of this conversation anyway, text by text;
-                None means as many turns as the settings say.
+            in_view: What the reader sees of this conversation anyway, text by text,
+                up to its end; None means as many turns as the settings say.
 
         Returns:
             Memories that aren't in view already, and the recent turns that are.

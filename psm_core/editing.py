@@ -61,12 +61,13 @@ def correct(
         What the gate made of *turn*.
 
     Raises:
-        UnknownMemoryError: There is no memory of this id.
+        UnknownMemoryError: There is no memory or recall of this id.
+        FeedbackError: The recall didn't show it; nothing was done.
     """
     memory.entry(memory_id)
-    decision = save(memory, turn)
     if recall_id is not None:
         memory.learn(Feedback(recall_id, corrected=[memory_id]))
+    decision = save(memory, turn)
     # From when the right one was said, by the memory's own clock.
     memory.expire(memory_id, memory.entry(decision.id).said_at)
     return decision

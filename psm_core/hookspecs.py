@@ -36,7 +36,7 @@ class Registry(Protocol):
         """Offer *target* (an object, or "module:attribute", imported on use).
 
         Args:
-            kind: One of encoder, policy, integration.
+            kind: One of encoder, policy, abstractor, integration.
             name: What users write in their settings.
             target: Called with the options of its kind to make the part.
             extra: The extra of psm-memory that brings what it needs, if any.
@@ -52,7 +52,7 @@ class Registry(Protocol):
 
 @hookspec(historic=True)
 def psm_register(registry: Registry) -> None:
-    """Offer encoders, policies and integrations; called once, early or late."""
+    """Offer encoders, policies, abstractors or integrations; called once."""
 
 
 # ------------------------------------------------------------------- deciding

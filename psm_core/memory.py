@@ -28,8 +28,17 @@ from psm_core.acts import (
 from psm_core.config import Config
 from psm_core.errors import ClosedError
 from psm_core.plugins import Plugins
-from psm_core.protocols import Clock, CountTokens, Encoder, Parts, Policy, Store
+from psm_core.protocols import (
+    Abstractor,
+    Clock,
+    CountTokens,
+    Encoder,
+    Parts,
+    Policy,
+    Store,
+)
 from psm_core.store.home import Home
+from psm_core.store.queue import drop
 from psm_core.store.session import Sensory
 from psm_core.strength import retained
 from psm_core.types import (
@@ -85,6 +94,8 @@ class Memory:
         config: All settings at once; None means psm.toml, PSM_* and *settings*.
         encoder: Instead of the one that the settings name.
         policy: Instead of the one that the settings name.
+        abstractor: Words the facts of a sleep, instead of the one that the settings
+            name; an object with ``word(pattern, said)``.
         clock: Where the present comes from; the machine's clock by default.
         count_tokens: What a text costs the reader's model; counts words and marks
             by default.
@@ -112,6 +123,7 @@ class Memory:
         config: Config | None = None,
         encoder: Encoder | str | None = None,
         policy: Policy | str | None = None,
+        abstractor: Abstractor | None = None,
         clock: Clock | None = None,
         count_tokens: CountTokens | None = None,
         plugins: Iterable[object] = (),
@@ -131,6 +143,7 @@ class Memory:
             policy=self._plugins.policy(self.config.policy, policy, encoder_),
             clock=clock or SystemClock(),
             count_tokens=count_tokens or context.count_tokens,
+            abstractor=self._plugins.abstractor(self.config.abstractor, abstractor),
         )
         self._home = Home(self.config, encoder_.name, encoder_.width)
         self._sensory = Sensory(self.config.sensory_turns)
@@ -296,10 +309,20 @@ class Memory:
                 session, limit or self.config.working_turns, store=store
             )
 
-    def entries(self, *tiers: Tier, limit: int | None = None) -> list[Entry]:
-        """Memories of these tiers (of all, where none is named), as they were heard."""
+    def entries(
+        self, *tiers: Tier, limit: int | None = None, as_heard: bool = False
+    ) -> list[Entry]:
+        """Memories of these tiers (of all, where none is named), in their order.
+
+        Args:
+            tiers: Which.
+            limit: Most memories; None means all.
+            as_heard: Whether those of which a sleep left fewer words in the index
+                come in the words that were heard.
+        """
         with self._open() as store:
-            return store.listing(tiers=tiers or None, limit=limit)
+            found = store.listing(tiers=tiers or None, limit=limit)
+            return store.as_heard(found) if as_heard else found
 
     def counts(self) -> dict[Tier, int]:
         """How many memories each tier holds."""
@@ -447,6 +470,7 @@ class Memory:
         """
         with self._open() as store:
             proof = store.erase(self._parts.clock.now())
+        drop(self.config.home, self.user, self.config.busy_seconds)
         self._sensory.clear()
         self.close()
         return proof

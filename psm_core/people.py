@@ -10,7 +10,7 @@ from typing import Any
 from psm_core.config import Config
 from psm_core.memory import Memory
 
-_PARTS = ("encoder", "policy", "clock", "count_tokens", "plugins")
+_PARTS = ("encoder", "policy", "abstractor", "clock", "count_tokens", "plugins")
 """Options of `Memory` that are no settings, unless they are given by name."""
 
 

@@ -21,12 +21,12 @@ from psm_core.errors import (
     PluginError,
     PSMError,
 )
-from psm_core.protocols import Encoder, Policy
+from psm_core.protocols import Abstractor, Encoder, Policy
 from psm_core.types import Turn
 
 log = logging.getLogger(__name__)
 
-KINDS = ("encoder", "policy", "integration")
+KINDS = ("encoder", "policy", "abstractor", "integration")
 """What a plugin may offer."""
 
 AUTO = "auto"
@@ -37,6 +37,9 @@ TRAINED, UNTRAINED = "psm-mini", "rules"
 
 ANY_FOLDER = "all-MiniLM-L6-v2"
 """The offer that loads an encoder from any folder."""
+
+ANY_MODEL = "causal-lm"
+"""The offer that lets a causal language model from any folder word facts."""
 
 REDACTED = "[redacted]"
 """What is stored of a turn of which redaction left nothing."""
@@ -175,6 +178,28 @@ class Plugins:
                 f"and this memory uses {encoder.name}; leave out the encoder, or the "
                 "policy"
             )
+        return made
+
+    def abstractor(self, name: str, given: Abstractor | None) -> Abstractor | None:
+        """The abstractor that was given, or the one that *name* names.
+
+        Args:
+            name: A registered abstractor, a folder with a causal language model, or
+                "" for none.
+            given: Wins over *name*.
+
+        Raises:
+            PluginError: It is neither registered nor a folder.
+            MissingExtraError: What it needs isn't installed.
+        """
+        if given is not None or not name:
+            return given
+        known = name in self.offers.names("abstractor")
+        made: Abstractor
+        if not known and Path(name).expanduser().is_dir():
+            made = self.offers.get("abstractor", ANY_MODEL)(name)
+        else:
+            made = self.offers.get("abstractor", name)()
         return made
 
     def redact(self, text: str, user: str) -> str:

@@ -208,6 +208,22 @@ class Condensing(Protocol):
         ...
 
 
+class Abstractor(Protocol):
+    """Whoever words a fact better than by a span of what was said: mostly an LLM.
+
+    What it says is held against the episodes; see `acts.writing`.
+    """
+
+    def word(self, pattern: Pattern, said: Sequence[str]) -> str:
+        """What *pattern* says, as one sentence in the third person.
+
+        Args:
+            pattern: In the words that the rules found.
+            said: The episodes that it rests on.
+        """
+        ...
+
+
 # ---------------------------------------------------------------- the content
 
 
@@ -578,3 +594,4 @@ class Parts:
     policy: Policy
     clock: Clock
     count_tokens: CountTokens
+    abstractor: Abstractor | None = None

@@ -7,7 +7,7 @@ were forgotten must not live on in it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -57,7 +57,12 @@ def show(
     return Showing(found.id, tuple(h.id for h in found.hits if h.id not in refuted))
 
 
-def left_behind(memory: Memory, session: str, in_view: Collection[str]) -> set[str]:
+def left_behind(
+    memory: Memory,
+    session: str,
+    in_view: Collection[str],
+    message_of: Callable[[str], str] = str,
+) -> set[str]:
     """Turns of a session that somebody went back behind, as by forking it.
 
     They were said after the first of those in view, and aren't in view.  Other
@@ -67,10 +72,13 @@ def left_behind(memory: Memory, session: str, in_view: Collection[str]) -> set[s
         memory: Whose.
         session: Which conversation.
         in_view: Ids of the turns that the model sees.
+        message_of: From a turn's id to its message, where one that was written anew is
+            another turn.
     """
     said = [turn.id for turn in memory.working(session, LOOK_BACK)]
-    first = next((n for n, turn in enumerate(said) if turn in in_view), len(said))
-    return set(said[first:]).difference(in_view)
+    seen = {message_of(turn) for turn in in_view}
+    known = (n for n, turn in enumerate(said) if message_of(turn) in seen)
+    return set(said[next(known, len(said)) :]).difference(in_view)
 
 
 def context(memory: Memory, showing: Showing) -> str:

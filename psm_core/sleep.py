@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
+import multiprocessing
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from datetime import datetime, timedelta
 from types import TracebackType
 
 from filelock import FileLock, Timeout
 
+from psm_core.config import Config
 from psm_core.errors import PSMError
 from psm_core.hookspecs import hookimpl
 from psm_core.memory import SystemClock
@@ -33,6 +37,9 @@ EPISODES = 200
 
 RETRY, RETRY_MOST = timedelta(minutes=1), timedelta(hours=6)
 """How long a sleep that failed waits: twice as long each time, up to the second."""
+
+DOUBLINGS = 9
+"""After so many the second is reached; further ones would be no timedelta."""
 
 LOOK = 5.0
 """Seconds after which the worker looks for what other processes asked for."""
@@ -140,24 +147,47 @@ class Sleeper:
             self._heard[user] = (now, 0)
         self.enqueue(user, heard=heard)
 
+    def _ask_for_unasked(self, within: timedelta = WRITTEN) -> None:
+        """Ask for those of whom something was heard just after they were asked for.
+
+        They may have slept in between, and then nothing would let them sleep on it.
+        """
+        now = self._clock.now()
+        with self._noting:
+            late = {
+                user: heard
+                for user, (written, heard) in self._heard.items()
+                if heard and not timedelta(0) <= now - written < within
+            }
+            self._heard |= {user: (now, 0) for user in late}
+        for user, heard in late.items():
+            self.enqueue(user, heard=heard)
+
     def waiting(self) -> list[Due]:
         """Everybody who is to sleep, the next one first; with why a sleep failed."""
         return self._queue.waiting()
 
     # ----------------------------------------------------------------- sleeping
 
-    def run(self) -> list[SleepReport]:
+    def run(self, users: Collection[str] | None = None) -> list[SleepReport]:
         """Let everybody sleep who is due by now, in this thread.
 
         A sleep that fails is tried again later, and keeps nobody else awake.
 
+        Args:
+            users: These alone; None means all.
+
         Returns:
             One report for each who slept.
         """
+        self._ask_for_unasked()
+        chosen = None if users is None else {*map(proper, users)}
         reports = []
         for due in self._queue.due(self._clock.now()):
             if self._ending.is_set():
                 break
+            if chosen is not None and due.user not in chosen:
+                continue
             with self._claimed(due) as claimed:
                 if claimed is not None and (report := self._sleep(claimed)):
                     reports.append(report)
@@ -181,6 +211,7 @@ class Sleeper:
         if self._worker is not None:
             self._worker.join()
             self._worker = None
+        self._ask_for_unasked(timedelta(0))
         self._queue.close()
 
     def __enter__(self) -> Sleeper:
@@ -200,12 +231,14 @@ class Sleeper:
     def _work(self) -> None:
         while not self._ending.is_set():
             self._wake.clear()
+            wait = LOOK
             try:
                 self.run()
+                wait = self._until_next()
             except Exception as fault:
                 # Whatever it is, the queue is still there, and so is the next look.
                 log.warning("looking for who is to sleep: %s", type(fault).__name__)
-            self._wake.wait(self._until_next())
+            self._wake.wait(wait)
 
     def _until_next(self) -> float:
         waiting = self._queue.waiting()
@@ -233,6 +266,10 @@ class Sleeper:
         except Timeout:
             yield None
             return
+        except OSError as fault:
+            self._failed(due, fault)
+            yield None
+            return
         try:
             found = self._queue.find(due.user)
             still = found is not None and found.at <= self._clock.now()
@@ -244,14 +281,85 @@ class Sleeper:
         try:
             report = self._people.memory(due.user).consolidate()
         except Exception as fault:
-            # Only our own errors are known to quote nobody.
-            said = f": {fault}" if isinstance(fault, PSMError) else ""
-            cause = f"{type(fault).__name__}{said}"
-            log.warning("a sleep failed (%s)", type(fault).__name__)
-            wait = min(RETRY * 2**due.tries, RETRY_MOST)
-            self._queue.failed(due, cause, self._clock.now() + wait)
+            self._failed(due, fault)
             return None
         self._queue.slept(due, self._clock.now() + self._idle)
-        if self._on_slept is not None:
-            self._on_slept(report)
+        self._tell(report)
         return report
+
+    def _failed(self, due: Due, fault: Exception) -> None:
+        # Only our own errors are known to quote nobody.
+        said = f": {fault}" if isinstance(fault, PSMError) else ""
+        log.warning("a sleep failed (%s)", type(fault).__name__)
+        wait = min(RETRY * 2 ** min(due.tries, DOUBLINGS), RETRY_MOST)
+        cause = f"{type(fault).__name__}{said}"
+        self._queue.failed(due, cause, self._clock.now() + wait)
+
+    def _tell(self, report: SleepReport) -> None:
+        if self._on_slept is None:
+            return
+        try:
+            self._on_slept(report)
+        except Exception as fault:
+            # Who listens badly keeps nobody else awake.
+            log.warning("on_slept raised %s", type(fault).__name__)
+
+
+def sleep_all(
+    config: Config,
+    users: Sequence[str],
+    *,
+    workers: int = 1,
+    on_slept: Callable[[SleepReport], None] | None = None,
+) -> tuple[list[SleepReport], list[Due]]:
+    """Let *users* sleep now, several at a time, each in one process only.
+
+    Args:
+        config: Whose home holds them.
+        users: Who.
+        workers: How many processes; with one, this one does it.
+        on_slept: Is told of each sleep when it is over.
+
+    Returns:
+        One report for each who slept, and those whose sleep failed, with why.
+
+    Raises:
+        UserError: One of *users* can't name a person.
+        StoreError: The queue can't be written.
+    """
+    reports = []
+    with People(config=config) as people:
+        sleeper = Sleeper(people, on_slept=on_slept if workers == 1 else None)
+        for user in users:
+            sleeper.enqueue(user, now=True)
+        if workers == 1:
+            reports = sleeper.run(users)
+        else:
+            # Not forked: threads of torch and SQLite don't survive that.
+            spawning = multiprocessing.get_context("spawn")
+            with ProcessPoolExecutor(workers, mp_context=spawning) as pool:
+                asked = [pool.submit(_sleep_one, config, user) for user in users]
+                for done in as_completed(asked):
+                    for report in done.result():
+                        reports.append(report)
+                        if on_slept is not None:
+                            on_slept(report)
+        wanted = {*map(proper, users)}
+        failed = [d for d in sleeper.waiting() if d.tries and d.user in wanted]
+        sleeper.close()
+    return reports, failed
+
+
+def _sleep_one(config: Config, user: str) -> list[SleepReport]:
+    with _people_of(config) as people:
+        sleeper = Sleeper(people)
+        try:
+            return sleeper.run([user])
+        finally:
+            sleeper.close()
+
+
+@functools.lru_cache(maxsize=1)
+def _people_of(config: Config) -> People:
+    """The people of a worker process: the weights are loaded once."""
+    return People(config=config)

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any, TypeVar
 
 from psm_core.types import Entry, Kind, Outcome, Trace
+
+N = TypeVar("N", bound=Any)
+"""A number, or an array of them."""
 
 HALF_LIFE_MIN = timedelta(hours=1)
 """Nothing fades faster: below that a memory wouldn't outlive its session."""
@@ -55,8 +59,20 @@ def retention(trace: Trace, now: datetime) -> float:
     0.4
     """
     elapsed = max(now - trace.anchored_at, timedelta(0))
-    above = max(trace.strength - trace.floor, 0.0)
-    return trace.strength - above * (1 - 2 ** -(elapsed / trace.half_life))
+    floor = min(trace.floor, trace.strength)
+    return remaining(trace.strength, floor, elapsed / trace.half_life)
+
+
+def remaining(strength: N, floor: N, halvings: N) -> N:
+    """What is left of a strength after so many half-lives, for numbers or arrays.
+
+    Args:
+        strength: In [0, 1].
+        floor: In [0, strength]; what time can't take.
+        halvings: Half-lives that have passed, 0 or more.
+    """
+    left: N = strength - (strength - floor) * (1 - 2.0**-halvings)
+    return left
 
 
 def retained(entry: Entry, now: datetime) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
 from psm_core.acts import bm25
@@ -20,6 +20,10 @@ NOWHERE = Place(0, 0, 0)
 
 DEPTH_MAX = 200
 """Most memories that each retriever proposes, however many are asked for."""
+
+AMONG_MAX = 1000
+"""Most turns that are all weighed where a recall is among them alone; of more than
+that, those which a retriever proposes."""
 
 TOKENS_MIN = 20
 """Tokens of a short memory in a context: how many fit is guessed from it."""
@@ -41,6 +45,7 @@ def candidates(
     most: int,
     postings_read: int,
     deep: bool,
+    among: Collection[str] | None = None,
     now: datetime,
 ) -> tuple[Cue, list[Candidate]]:
     """Everything that either retriever proposes, with every raw signal.
@@ -52,6 +57,7 @@ def candidates(
         most: How many memories each retriever proposes.
         postings_read: Most rows of the lexical index that are read.
         deep: Whether the archive is searched too.
+        among: Ids of turns; nothing else is a candidate.  None means no such limit.
         now: To when strength is counted.
 
     Returns:
@@ -60,6 +66,7 @@ def candidates(
     named, bare = unnamed(wellformed(text), store.speakers())
     vector = parts.encoder.encode([bare])[0]
     tiers = [Tier.EPISODIC, Tier.SEMANTIC] + [Tier.ARCHIVAL] * deep
+    wanted = set(among or ())
     # One moment of the store: a sleep is seen whole or not at all.
     with store.reading():
         dense = store.nearest(vector, most, tiers)
@@ -68,11 +75,14 @@ def candidates(
         centres = map(bm25.place_of, words.window.best(most))
         windows = store.at_places(centres)
         seqs = {seq for seq, _ in dense} | set(words.turn.best(most))
+        seqs |= _all_of(among, store)
         found = store.entries(seqs | set(windows.values()))
         entries = {
             seq: entry
             for seq, entry in found.items()
-            if entry.tier in tiers and not _expired(entry, now)
+            if entry.tier in tiers
+            and not _expired(entry, now)
+            and (among is None or not wanted.isdisjoint(entry.sources))
         }
         cue = Cue(
             text,
@@ -169,6 +179,13 @@ def unnamed(text: str, speakers: Iterable[str]) -> tuple[frozenset[str], str]:
     pattern = rf"\b(?:{'|'.join(map(re.escape, sorted(named)))})\b(?:['\u2019]s\b)?"
     bare = " ".join(re.sub(pattern, " ", text, flags=re.IGNORECASE).split())
     return named, bare if _WORD.search(bare) else text
+
+
+def _all_of(among: Collection[str] | None, store: Store) -> set[int]:
+    """The turns that are asked for, so that no other can take their places."""
+    if among is None or len(among) > AMONG_MAX:
+        return set()
+    return {entry.seq for entry in store.known(among).values()}
 
 
 def _expired(entry: Entry, now: datetime) -> bool:

@@ -19,6 +19,7 @@ from psm_core.acts.learn import apply_judged
 from psm_core.acts.pruning import archive_faded, condense, fit
 from psm_core.acts.replay import rehearsed
 from psm_core.config import Config
+from psm_core.errors import UnknownMemoryError
 from psm_core.protocols import Leaning, Parts, Store
 from psm_core.types import SleepReport, Tier
 
@@ -33,10 +34,9 @@ TRIES = 3
 
 
 class _Nap(NamedTuple):
-    """One draft, what it read, and how long each of its steps took."""
+    """One draft, what it rests on, and how long each of its steps took."""
 
     draft: Draft
-    seen: tuple[int, ...]
     episodes: int
     rehearsed: int
     reinforced: int
@@ -98,9 +98,16 @@ def _naps(at: datetime, store: Store, parts: Parts, config: Config) -> Iterator[
 def _slept(at: datetime, store: Store, parts: Parts, config: Config) -> _Nap:
     """One nap, drafted while everything goes on, and written if nothing stood in it."""
     for _ in range(TRIES):
-        nap = _drafted(at, store, parts, config)
+        seen = store.revision()
+        try:
+            nap = _drafted(at, store, parts, config)
+        except UnknownMemoryError:
+            # Somebody has it forgotten while it is slept on.
+            if store.revision() == seen:
+                raise
+            continue
         with store.transaction():
-            if store.revision() == nap.seen:
+            if store.revision() == seen:
                 nap.draft.write()
                 return nap
     # Somebody decides all the time: let them wait for once.
@@ -112,7 +119,6 @@ def _slept(at: datetime, store: Store, parts: Parts, config: Config) -> _Nap:
 
 def _drafted(at: datetime, store: Store, parts: Parts, config: Config) -> _Nap:
     """All that one nap does, step by step."""
-    seen = store.revision()
     draft, steps = Draft(store, at), Counter[str]()
     episodes = store.listing(
         tiers=[Tier.EPISODIC], after=store.watermark(), limit=NAP, vectors=True
@@ -133,8 +139,8 @@ def _drafted(at: datetime, store: Store, parts: Parts, config: Config) -> _Nap:
     # The watermark goes last: what it says has been slept on has been slept on.
     if episodes:
         draft.then(lambda: store.set_watermark(episodes[-1].seq))
-    counted = (len(episodes), len(older), len(reinforced))
-    return _Nap(draft, seen, *counted, more, steps)
+    counted = (len(episodes), len(older), len(set(reinforced)))
+    return _Nap(draft, *counted, more, steps)
 
 
 def _lean(draft: Draft, parts: Parts) -> None:

@@ -51,6 +51,7 @@ class Draft:
         self._now: dict[str, Entry] = {}
         self._new: list[str] = []
         self._refused: dict[str, frozenset[str]] = {}
+        self._back: set[str] = set()
 
     # ------------------------------------------------------------------- reading
 
@@ -86,6 +87,11 @@ class Draft:
         """What the store has and the draft changes, as it will be."""
         new = set(self._new)
         return [e for e in self._now.values() if e.id not in new]
+
+    def back(self) -> list[Entry]:
+        """What comes back from the archive and stays, as it will be."""
+        now = (self._now[i] for i in sorted(self._back))
+        return [e for e in now if e.tier is Tier.EPISODIC]
 
     def near(self, vector: Vector, text: str, most: int) -> list[Entry]:
         """Facts near *vector* or with words of *text*; each retriever proposes *most*.
@@ -136,7 +142,9 @@ class Draft:
         if what in self._undone(memory_id):
             return False
         before = self.find(memory_id)
-        self._now[memory_id] = replace(before, **values)
+        self._now[memory_id] = now = replace(before, **values)
+        if before.tier is Tier.ARCHIVAL is not now.tier:
+            self._back.add(memory_id)
         self._spare(before, values.get("text", before.text))
         self._writes.append(
             lambda: self.store.change(memory_id, at, what, reason, **values)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from psm_core.acts.draft import Draft
 from psm_core.acts.forget import COVERED
+from psm_core.acts.writing import worded
 from psm_core.config import Config
 from psm_core.protocols import Parts
 from psm_core.strength import CONFLICT_LOSS, FLOOR, weakened
@@ -53,7 +55,11 @@ def write_facts(
         if not fresh.isdisjoint(p.episodes)
     ]
     found = [_grown(p, by_id, draft, parts) for p in found]
-    sure = [p for p in found if p.confidence >= config.fact_confidence]
+    sure = [
+        worded(p, [by_id[i] for i in p.episodes], parts.abstractor, draft.store)
+        for p in found
+        if p.confidence >= config.fact_confidence
+    ]
     vectors = parts.encoder.encode([p.text for p in sure])
     for pattern, vector in zip(sure, vectors, strict=True):
         fact = _fact(pattern, vector, [by_id[i] for i in pattern.episodes], parts)
@@ -68,7 +74,9 @@ def _grown(
     if not pattern.recurs or not draft.holds(known):
         return pattern
     turns = draft.find(known).sources
-    earlier = {e.id: e for e in draft.store.known(turns).values()}
+    # As they were heard: the sentence that told of it may have been spared since.
+    told = draft.store.as_heard([*draft.store.known(turns).values()])
+    earlier = {e.id: e for e in told}
     by_id |= {i: e for i, e in earlier.items() if i not in by_id}
     occasions = [by_id[i] for i in dict.fromkeys([*earlier, *pattern.episodes])]
     anew = parts.policy.abstract(occasions)
@@ -139,7 +147,7 @@ def _count_on(fact: Entry, draft: Draft) -> None:
             sources=(*old.sources, *new),
             mentions=old.mentions + len(new),
             last_said_at=fact.last_said_at,
-            trace=fact.trace,
+            trace=old.trace if old.pinned else fact.trace,
         )
 
 
@@ -183,14 +191,16 @@ def _interfere(fact: Entry, old: Entry, conflict: Conflict, draft: Draft) -> Non
     named = f"c-{digest(fact.id, old.id)}"
     draft.flag(replace(conflict, id=named, new=fact.id, old=old.id, found_at=draft.at))
     if conflict.kind is ConflictKind.UPDATE:
-        # Facts may reach the ledger out of order: the later said one is the current.
-        late, early = sorted([fact, old], key=lambda e: e.said_at, reverse=True)
+        # Facts may reach the ledger out of order: the one said last is the current.
+        late, early = sorted([fact, old], key=_last_said, reverse=True)
+        # Who moves back lives again where they lived before the place in between.
+        returned = late.said_at <= early.said_at
         draft.change(
             early.id,
             draft.at,
             "superseded",
             conflict.reason,
-            valid_until=late.said_at,
+            valid_until=_last_said(late) if returned else late.said_at,
             superseded_by=late.id,
         )
         return
@@ -202,11 +212,19 @@ def _interfere(fact: Entry, old: Entry, conflict: Conflict, draft: Draft) -> Non
             )
 
 
-def archive(memory_id: str, reason: str, draft: Draft) -> None:
-    """Draft that a memory leaves the index, unless it is pinned or has left it."""
+def _last_said(entry: Entry) -> datetime:
+    return entry.last_said_at or entry.said_at
+
+
+def archive(memory_id: str, reason: str, draft: Draft) -> bool:
+    """Draft that a memory leaves the index; whether it does.
+
+    What is pinned stays, and what a person took back from the archive.
+    """
     entry = draft.find(memory_id)
-    if not entry.pinned and entry.tier is not Tier.ARCHIVAL:
-        draft.change(memory_id, draft.at, "archived", reason, tier=Tier.ARCHIVAL)
+    if entry.pinned or entry.tier is Tier.ARCHIVAL:
+        return False
+    return draft.change(memory_id, draft.at, "archived", reason, tier=Tier.ARCHIVAL)
 
 
 def digest(*parts: str) -> str:

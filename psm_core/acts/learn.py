@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -80,19 +81,25 @@ def apply_judged(
     Args:
         store: Whose memories.
         parts: The policy, which decides anew how fast each fades.
-        only: Apply outcomes of this sort alone; None means all.
+        only: Apply those of memories alone that have such an outcome among them;
+            None means all.
 
     Returns:
         The ids of the memories that changed, in the order of their outcomes.
     """
     changed: list[str] = []
     with store.transaction():
-        waiting = [a for a in store.judged() if only in (None, a.outcome)]
+        waiting = store.judged()
+        wanted = {a.seq for a in waiting if only in (None, a.outcome)}
+        # What came before it is applied before it, as if they had slept in between.
+        waiting = [a for a in waiting if a.seq in wanted]
+        later = Counter(access.seq for access in waiting)
         for access in waiting:
+            later[access.seq] -= 1
             # Read one by one: a memory may have been judged more than once.
             entry = store.entries([access.seq], vectors=True).get(access.seq)
             if entry is not None:
-                _apply(entry, access.outcome, access.at, store, parts)
+                _apply(entry, access, later[access.seq], store, parts)
                 changed.append(entry.id)
         store.applied([access.number for access in waiting])
     return changed
@@ -105,12 +112,16 @@ _COUNTED: Mapping[Outcome, str] = {
 
 
 def _apply(
-    entry: Entry, outcome: Outcome, at: datetime, store: Judging, parts: Parts
+    entry: Entry, access: Access, later: int, store: Judging, parts: Parts
 ) -> None:
+    """Let one outcome take effect, *later* showings of the same memory aside."""
+    outcome, at = access.outcome, access.at
     trace = entry.trace if entry.pinned else judged(entry.trace, outcome, at)
     counted = _COUNTED.get(outcome)
     counts = {counted: getattr(entry, counted) + 1} if counted else {}
-    after = replace(entry, trace=trace, **counts)
+    # It faded on from there as what was known by then, however late one sleeps on it.
+    shown = max(entry.recalled - later, 0)
+    after = replace(entry, trace=trace, recalled=shown, **counts)
     trace = replace(trace, half_life=parts.policy.half_life(after))
     reason = f"shown and {outcome}"
     if entry.pinned:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from psm_core.acts.draft import Draft, size
 from psm_core.acts.facts import archive
 from psm_core.config import Config
-from psm_core.protocols import Condensing, Parts
+from psm_core.protocols import Condensing, Parts, Weight
 from psm_core.strength import retained
-from psm_core.types import Tier
+from psm_core.types import Entry, Tier
 
 SPARED = "the sentences that are left carry it"
 """Why fewer words of an episode stand in the index."""
@@ -25,7 +26,7 @@ def archive_faded(draft: Draft, config: Config) -> None:
     comes back after a year finds the memory as it was left.
     """
     below = config.archive_below
-    reason = f"less than {below:.0%} of it is left"
+    reason = f"less than {below:.1%} of it is left"
     touched = {e.id: e for e in draft.touched()}
     faded = [i for i in draft.store.faded(below, draft.at) if i not in touched]
     faded += [
@@ -54,9 +55,10 @@ def condense(draft: Draft, parts: Parts, config: Config, most: int) -> int:
     policy = parts.policy
     if not isinstance(policy, Condensing) or config.index_share >= 1:
         return 0
-    ripe = draft.store.ripe(_cutoff(draft, config), most)
+    cutoff = _cutoff(draft, config)
+    ripe = draft.store.ripe(cutoff, most)
     left = {e.id for e in draft.touched() if e.tier is Tier.ARCHIVAL}
-    for entry in ripe:
+    for entry in (*ripe, *_whole(_back(draft, cutoff), draft)):
         if entry.id not in left:
             text = entry.text if entry.pinned else policy.gist(entry)
             draft.condense(entry, text, SPARED)
@@ -72,17 +74,44 @@ def fit(draft: Draft, config: Config) -> None:
         return
     cutoff = _cutoff(draft, config)
     allowed = config.index_share * draft.store.heard(cutoff)
-    held, episodes = draft.store.weights(cutoff)
-    left = {e.id for e in draft.touched() if e.tier is Tier.ARCHIVAL}
-    words = {w.id: w.words - draft.spared.get(w.id, 0) for w in episodes}
-    held += sum(size(e.text) for e in draft.new() if e.said_at < cutoff)
-    held -= sum(draft.spared.values()) + sum(words.get(i, 0) for i in left)
+    held, episodes = _weights(draft, cutoff)
     for weight in episodes:
         if held <= allowed:
             return
-        if weight.id not in left:
-            archive(weight.id, CROWDED, draft)
-            held -= words[weight.id]
+        if archive(weight.id, CROWDED, draft):
+            held -= weight.words
+
+
+def _weights(draft: Draft, cutoff: datetime) -> tuple[int, list[Weight]]:
+    """`Store.weights` as it will be, so that the next sleep finds nothing to do."""
+    held, stored = draft.store.weights(cutoff)
+    came = _back(draft, cutoff)
+    held += sum(size(e.text) for e in (*draft.new(), *came) if e.said_at < cutoff)
+    there = {w.id: w for w in stored}
+    there |= {e.id: Weight(e.id, 0.0, size(e.text)) for e in came if not e.pinned}
+    for name, fewer in draft.spared.items():
+        if name in there:
+            there[name] = there[name]._replace(words=there[name].words - fewer)
+        if name in there or draft.find(name).said_at < cutoff:
+            held -= fewer
+    for entry in draft.touched():
+        if entry.id in there and entry.tier is Tier.ARCHIVAL:
+            held -= there.pop(entry.id).words
+        elif entry.id in there:
+            strength = entry.trace.strength
+            there[entry.id] = there[entry.id]._replace(strength=strength)
+    return held, sorted(there.values(), key=lambda w: w.strength)
+
+
+def _back(draft: Draft, cutoff: datetime) -> list[Entry]:
+    """Old episodes that the draft brings back from the archive."""
+    return [e for e in draft.back() if e.said_at < cutoff]
+
+
+def _whole(entries: Sequence[Entry], draft: Draft) -> list[Entry]:
+    """Those of *entries* that weren't condensed before they left."""
+    heard = draft.store.as_heard(entries)
+    return [e for e, h in zip(entries, heard, strict=True) if e.text == h.text]
 
 
 def _cutoff(draft: Draft, config: Config) -> datetime:

@@ -63,13 +63,13 @@ def recall(
         most=depth(limit, budget, config),
         postings_read=config.postings,
         deep=deep,
+        among=among,
         now=now,
     )
     if not pool:
         return Recall(recall_id, text, now, ())
     weighting = parts.policy.weigh(cue, pool)
-    wanted = None if among is None else set(among)
-    ranked = _ranked(pool, weighting, set(without), wanted)
+    ranked = _ranked(pool, weighting, set(without))
     context = Context(store.user, budget, parts.count_tokens)
     if deep:
         ranked = _as_heard(ranked, store)
@@ -83,18 +83,13 @@ def recall(
 
 
 def _ranked(
-    candidates: Sequence[Candidate],
-    weighting: Weighting,
-    in_view: set[str],
-    wanted: set[str] | None,
+    candidates: Sequence[Candidate], weighting: Weighting, in_view: set[str]
 ) -> list[_Ranked]:
     """What surfaces, best first; equals in the order in which they were said."""
     scored = [
         _Ranked(c.entry, row, float(score))
         for row, (c, score) in enumerate(zip(candidates, weighting.scores, strict=True))
-        if score > 0
-        and not in_view.issuperset(c.entry.sources)
-        and (wanted is None or not wanted.isdisjoint(c.entry.sources))
+        if score > 0 and not in_view.issuperset(c.entry.sources)
     ]
     return sorted(scored, key=lambda r: (-r.score, r.entry.seq))
 

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from psm_core.protocols import Store
 from psm_core.types import Entry, Tier
 
-ASKING = 64
+ASKING = 16
 """Most new episodes that call old ones to mind: the strongest."""
 
-CALLED = 6
+CALLED = 8
 """How many old ones each of them calls to mind."""
 
 
@@ -33,18 +33,19 @@ def rehearsed(new: Sequence[Entry], most: int, *, store: Store) -> list[Entry]:
     """
     if not new or not most:
         return []
-    fresh = {e.seq for e in new}
+    first = min(e.seq for e in new)
     asking = sorted(new, key=lambda e: (-e.trace.strength, e.seq))[:ASKING]
     called: dict[int, float] = {}
     for episode in asking:
         assert episode.vector is not None
         near = store.nearest(episode.vector, CALLED, [Tier.EPISODIC])
         for seq, cosine in near:
-            if seq not in fresh:
+            if seq < first:
                 called[seq] = max(called.get(seq, -1.0), cosine)
     found = store.entries(called, vectors=True)
     chosen = sorted(found.values(), key=lambda e: (-_wanted(e), e.seq))[:most]
-    return sorted(chosen, key=lambda e: e.seq)
+    # What is rehearsed is what was heard, and not what was left of it in the index.
+    return store.as_heard(sorted(chosen, key=lambda e: e.seq))
 
 
 def _wanted(entry: Entry) -> float:

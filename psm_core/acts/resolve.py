@@ -72,6 +72,7 @@ def _reword(
             last_said_at=None,
             valid_until=None,
             superseded_by=None,
+            expires_at=None,
             sources=tuple(dict.fromkeys((*new.sources, *old.sources))),
             trace=replace(new.trace, strength=1.0, anchored_at=now),
             confidence=1.0,

@@ -82,6 +82,7 @@ COMMANDS: tuple[tuple[str, Callable[..., None], str], ...] = (
     ("conflicts", look.conflicts, "psm conflicts --resolve c-1f0a --keep new"),
     ("history", look.history, "psm history f-1f0a --user ada"),
     ("explain", look.explain, "psm explain f-1f0a --user ada"),
+    ("undo", keep.undo, "psm undo 12 --user ada"),
     ("pin", keep.pin, "psm pin f-1f0a --user ada"),
     ("forget", keep.forget, "psm forget f-1f0a --user ada"),
     ("export", keep.export, "psm export ada.psm --user ada"),

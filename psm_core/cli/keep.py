@@ -37,6 +37,30 @@ def pin(
     emit(as_json, {"id": memory_id, "pinned": not off}, line(f"{memory_id} {done}."))
 
 
+def undo(
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="NUMBER|FACT",
+            help="A change as psm history numbers it, or the id of a fact.",
+        ),
+    ],
+    *,
+    user: User = DEFAULT,
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """Take back one thing that a sleep did; no other sleep does it again."""
+    with found(user, home) as memory:
+        if what.isdecimal():
+            entry = memory.undo(int(what))
+            done = f"change {what} of {entry.id} is taken back."
+            emit(as_json, entry, line(done))
+        else:
+            memory.retract(what)
+            emit(as_json, {"retracted": what}, line(f"the fact {what} is taken back."))
+
+
 def forget(
     memory_id: Id,
     *,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from psm_core.acts.resolve import KEEP
 from psm_core.cli import tables
 from psm_core.cli.options import DEFAULT, Home, Id, Json, User, found
 from psm_core.cli.screen import ask, emit, line, plain, show
@@ -25,14 +26,6 @@ class Stored(StrEnum):
     EPISODIC = "episodic"
     SEMANTIC = "semantic"
     ARCHIVAL = "archival"
-
-
-class Keep(StrEnum):
-    """What may be kept of the two sides of a conflict."""
-
-    NEW = "new"
-    OLD = "old"
-    BOTH = "both"
 
 
 def inspect(
@@ -65,7 +58,13 @@ def conflicts(
     resolve: Annotated[
         str | None, typer.Option(metavar="ID", help="Settle this conflict.")
     ] = None,
-    keep: Annotated[Keep | None, typer.Option(help="Which side of it holds.")] = None,
+    keep: Annotated[
+        str | None,
+        typer.Option(
+            metavar="new|old|both|TEXT",
+            help="Which side of it holds, or a sentence that is true instead.",
+        ),
+    ] = None,
     interactive: Annotated[
         bool, typer.Option("--interactive", help="Ask about each; needs a terminal.")
     ] = False,
@@ -75,7 +74,7 @@ def conflicts(
 ) -> None:
     """Memories that may not both hold, with both sides; settle them one by one."""
     if (resolve is None) != (keep is None):
-        raise typer.BadParameter("--resolve ID and --keep new|old|both go together")
+        raise typer.BadParameter("--resolve ID and --keep go together")
     if interactive and not sys.stdin.isatty():
         raise typer.BadParameter("--interactive needs a terminal on standard input")
     with found(user, home) as memory:
@@ -101,8 +100,9 @@ def _pair(memory: Memory, conflict: Conflict) -> tables.Pair:
 
 def _asked() -> str:
     """What a person wants to keep; "" to decide another time."""
-    answer = ask("keep new, old, both, or skip?")
-    return answer if answer in set(Keep) else ""
+    answer = ask("keep new, old, both, say what is true, or skip?").strip()
+    # One word that is none of the three is no sentence: it skips.
+    return answer if answer in KEEP or len(answer.split()) > 1 else ""
 
 
 def history(

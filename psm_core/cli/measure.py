@@ -1,4 +1,4 @@
-"""Commands that measure: psm bench speed, psm bench recall."""
+"""Commands that measure: psm bench speed, recall, sleep, nights."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from psm_core.cli.options import Json
 from psm_core.cli.screen import columns, emit, plain, say
 
 app = typer.Typer(
-    help="What the walks cost, and what a recall finds.", no_args_is_help=True
+    help="What the walks cost, what a recall finds, what a sleep saves.",
+    no_args_is_help=True,
 )
 
 
@@ -66,3 +67,73 @@ def recall(
             str(score.won),
         )
     emit(as_json, [plain(score) for score in scores], table)
+
+
+@app.command(epilog="Example: psm bench sleep --data locomo10.json")
+def sleep(
+    *,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True, dir_okay=False, help="Conversations in LoCoMo's format."
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """What a sleep saves, and what it costs.  The six test people by default."""
+    bench = importlib.import_module("psm_core.bench.sleep")
+    rows, told = bench.sleep(data, on_step=say)
+    table = columns(
+        "keeps", "tokens", "own words", "kept", "R@10", "in 1,000 tokens", "a second"
+    )
+    for row in rows:
+        table.add_row(
+            f"{row.share:.0%}",
+            f"{row.tokens:.3f}",
+            f"{row.own_words:.3f}",
+            f"{row.kept:.3f}",
+            " to ".join(f"{value:.3f}" for value in row.recall_10),
+            " to ".join(f"{value:.3f}" for value in row.read),
+            f"{row.a_second:,.0f}",
+        )
+    found = columns("what the sleeps found", "share")
+    if told is not None:
+        for name, value in plain(told).items():
+            shown = f"{value:.3f}" if isinstance(value, float) else f"{value:,}"
+            found.add_row(name, shown)
+    value = {"shares": [plain(row) for row in rows], "told": plain(told)}
+    emit(as_json, value, table, *([found] if told is not None else []))
+
+
+@app.command(epilog="Example: psm bench nights --years 3")
+def nights(
+    *,
+    years: Annotated[float, typer.Option(min=0.1, help="How long the life is.")] = 3.0,
+    turns: Annotated[int, typer.Option(min=100, help="Turns of it.")] = 20_000,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Draw it, as SVG.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """A life of years, slept on every night: what a night costs, month by month."""
+    bench = importlib.import_module("psm_core.bench.nights")
+    course = bench.nights(turns, years, on_step=say)
+    table = columns(
+        "month", "turns", "a night, ms", "an episode, ms", "recall, ms",
+        "indexed", "archived", "facts", "MiB",
+    )  # fmt: skip
+    for month in course:
+        table.add_row(
+            str(month.number),
+            f"{month.turns:,}",
+            f"{month.night:.0f}",
+            f"{month.an_episode:.1f}",
+            f"{month.recall:.1f}",
+            f"{month.indexed:,}",
+            f"{month.archived:,}",
+            f"{month.facts:,}",
+            f"{month.bytes / 2**20:.1f}",
+        )
+    if plot is not None:
+        bench.plot(course, plot)
+    emit(as_json, [plain(month) for month in course], table)

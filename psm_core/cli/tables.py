@@ -112,9 +112,11 @@ def some(names: Sequence[str], most: int = 3) -> str:
 def slept(report: SleepReport) -> RenderableType:
     """One sleep in counts, and its changes with their reasons."""
     counts = (
-        f"{report.episodes:,} episodes read, {report.facts:,} facts, "
+        f"{report.episodes:,} episodes read, {report.rehearsed:,} rehearsed, "
+        f"{report.facts:,} facts, {report.merged:,} merged, "
         f"{report.conflicts:,} conflicts, {report.reinforced:,} reinforced, "
-        f"{report.archived:,} archived, {report.indexed:,} indexed"
+        f"{report.condensed:,} condensed, {report.archived:,} archived, "
+        f"{report.indexed:,} indexed"
     )
     table = columns("", "", "")
     for (what, reason), memories in _alike(report.changes).items():
@@ -139,10 +141,11 @@ def history(changes: Sequence[Change]) -> RenderableType:
     """What happened, when and why."""
     if not changes:
         return line("Nothing has happened to it since it was stored.")
-    table = columns("when", "what", "why")
+    table = columns("number", "when", "what", "why")
     for change in changes:
         at = f"{day(change.at)} {change.at:%H:%M}"
-        table.add_row(at, Text(change.what, "cyan"), line(change.reason))
+        number = str(change.number) if change.number else ""
+        table.add_row(number, at, Text(change.what, "cyan"), line(change.reason))
     return table
 
 

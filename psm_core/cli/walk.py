@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,11 +11,12 @@ import typer
 
 from psm_core.cli import stage, tables
 from psm_core.cli.options import DEFAULT, Home, Json, User, found, opened, people
-from psm_core.cli.screen import advance, emit, plain, progress
+from psm_core.cli.screen import advance, emit, plain, progress, say
 from psm_core.config import Config
 from psm_core.demo.play import play
 from psm_core.ingest import Step, rehearse
 from psm_core.ingest import ingest as feed
+from psm_core.types import SleepReport
 
 
 def demo(
@@ -112,15 +114,62 @@ def recall(
 def sleep(
     *,
     everybody: Annotated[
-        bool, typer.Option("--all", help="Everybody in the home, one after another.")
+        bool, typer.Option("--all", help="Everybody in the home.")
+    ] = False,
+    workers: Annotated[
+        int, typer.Option(min=1, help="With --all: how many sleep at a time.")
+    ] = 1,
+    watch: Annotated[
+        bool,
+        typer.Option("--watch", help="Stay, and let each sleep when they are silent."),
     ] = False,
     user: User = DEFAULT,
     home: Home = None,
     as_json: Json = False,
 ) -> None:
     """Sleep once: facts from episodes, conflicts flagged, what has faded put away."""
-    reports = []
-    for name in people(home) if everybody else [user]:
-        with found(name, home) as memory:
-            reports.append(memory.consolidate())
-    emit(as_json, reports if everybody else reports[0], *map(tables.slept, reports))
+    if watch:
+        _watch(home, as_json=as_json)
+    elif everybody:
+        _everybody(home, workers, as_json=as_json)
+    else:
+        with found(user, home) as memory:
+            report = memory.consolidate()
+        emit(as_json, report, tables.slept(report))
+
+
+def _everybody(home: Path | None, workers: int, *, as_json: bool) -> None:
+    # Loads SQLAlchemy, which `psm --help` can do without.
+    from psm_core.sleep import sleep_all  # noqa: PLC0415
+
+    names = people(home)
+    slept: list[SleepReport] = []
+    with progress("sleeping") as bars:
+
+        def on_slept(report: SleepReport) -> None:
+            slept.append(report)
+            advance(bars, len(slept), len(names))
+
+        reports, failed = sleep_all(
+            Config.load(home=home), names, workers=workers, on_slept=on_slept
+        )
+    emit(as_json, reports, *map(tables.slept, reports))
+    for due in failed:
+        say(f"psm: the sleep of {due.user} failed ({due.fault}); it is tried again")
+    if failed:
+        raise typer.Exit(1)
+
+
+def _watch(home: Path | None, *, as_json: bool) -> None:
+    from psm_core.people import People  # noqa: PLC0415 - see above
+    from psm_core.sleep import Sleeper  # noqa: PLC0415
+
+    def on_slept(report: SleepReport) -> None:
+        emit(as_json, report, tables.slept(report))
+
+    with (
+        People(config=Config.load(home=home)) as everybody,
+        Sleeper(everybody, on_slept=on_slept),
+    ):
+        say("psm: watching; Ctrl-C ends it, and what is due then is slept later")
+        threading.Event().wait()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from psm_core.model import lexicon, words
 from psm_core.model.talk import follow_up, small_talk
 
@@ -38,7 +40,7 @@ def gist(text: str, known: frozenset[str] = frozenset()) -> str:
     'Last week I moved to Lyon with my sister Ines.'
     """
     said = words.sentences(text)
-    if len(said) < 2 or words.pasted(text):
+    if len(said) < 2 or len(text) > words.TEXT_MAX or words.pasted(text):
         return text
     told = [{*words.words(sentence)} - LIGHT for sentence in said]
     least = CARRIED * len(set().union(*told))
@@ -48,7 +50,19 @@ def gist(text: str, known: frozenset[str] = frozenset()) -> str:
         carried = set().union(*(told[m] for m in rest))
         if rest and carried and len(carried) >= least and _spared(said[n]):
             kept = rest
-    return text if len(kept) == len(said) else " ".join(said[n] for n in kept)
+    if len(kept) == len(said):
+        return text
+    return " ".join(_verbatim(said, text)[n] for n in kept)
+
+
+def _verbatim(said: Sequence[str], text: str) -> list[str]:
+    """The sentences with the quotation marks that they were written with."""
+    plain, end, found = words.plain(text), 0, []
+    for sentence in said:
+        start = plain.index(sentence, end)
+        end = start + len(sentence)
+        found.append(text[start:end])
+    return found
 
 
 def _worth(sentence: str, told: set[str], known: frozenset[str]) -> float:

@@ -42,9 +42,9 @@ _WEEKDAY = words.any_of([rf"(?:{'|'.join(lexicon.WEEKDAYS.split())})s?"])
 class Occasion(NamedTuple):
     """One time that something was done, as it was told.
 
-    ``text`` says who did what, without a time or a stop, ``doing`` what occasions of one kind
-    share, ``day`` when it was told, and ``weekday`` on which it was done (0 is
-    Monday), None where that can't be known.
+    ``text`` says who did what, without a time or a stop, ``doing`` what occasions of
+    one kind share, ``day`` when it was told, and ``weekday`` on which it was done (0
+    is Monday), None where that can't be known.
     """
 
     text: str

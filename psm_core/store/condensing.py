@@ -9,11 +9,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
+import numpy as np
+
 from psm_core.protocols import Weight
 from psm_core.store import archive, rows, schema, tables, words
 from psm_core.store.changing import Changing
-from psm_core.strength import retention
-from psm_core.types import Entry, Trace
+from psm_core.strength import remaining
+from psm_core.types import Entry
 
 _ADD_GIST = schema.insertion(tables.gist)
 _LIVE = "m.tier <> 'archival'"
@@ -35,12 +37,13 @@ class Condensing(Changing):
         """
         with self.reading():
             found = self.rows(_TRACES)
-        return [
-            name
-            for name, strength, half_life, anchored_at, floor in found
-            if strength < below
-            or retention(_trace(strength, half_life, anchored_at, floor), at) < below
-        ]
+        if not found:
+            return []
+        names, *columns = zip(*found, strict=True)
+        strength, half_life, anchored_at, floor = map(np.array, columns)
+        elapsed = np.maximum(rows.micros(at) - anchored_at, 0)
+        left = remaining(strength, floor, elapsed / half_life)
+        return [name for name, low in zip(names, left < below, strict=True) if low]
 
     def ripe(self, before: datetime, most: int) -> list[Entry]:
         """Episodes said before a moment that no sleep has condensed, oldest first.
@@ -147,7 +150,3 @@ class Condensing(Changing):
                 " (SELECT ifnull(max(number), 0) FROM conflict)"
             )
         return (self.watermark(), *found)
-
-
-def _trace(strength: float, half_life: int, anchored_at: int, floor: float) -> Trace:
-    return Trace(strength, rows.span(half_life), rows.moment(anchored_at), floor)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from psm_core.store.connection import connect
 from psm_core.store.faults import translated
-from psm_core.store.folder import make, reaching
+from psm_core.store.folder import make, proper, reaching
 from psm_core.store.rows import micros, moment
 
 FILE = "sleep.sqlite"
@@ -31,8 +31,9 @@ VALUES (:user, :now, CASE WHEN :heard >= :most THEN :now ELSE :quiet END, 1, :he
 ON CONFLICT (user) DO UPDATE SET
     asked = asked + 1,
     episodes = episodes + :heard,
-    at = CASE WHEN episodes + :heard >= :most THEN min(at, :now)
+    at = CASE WHEN :at_once THEN min(at, :now)
               WHEN tries > 0 THEN at
+              WHEN episodes + :heard >= :most THEN min(at, :now)
               ELSE min(:quiet, first + :ceiling) END
 """
 _FIELDS = "SELECT user, first, at, asked, episodes, tries, fault FROM due"
@@ -103,6 +104,8 @@ class Queue:
             "ceiling": ceiling // timedelta(microseconds=1),
             "heard": heard,
             "most": most,
+            # Somebody who means now isn't put off because the last sleep failed.
+            "at_once": idle <= timedelta(0),
         }
         self._run(_ASK, values)
 
@@ -144,6 +147,11 @@ class Queue:
             (fault, micros(again), due.user),
         )
 
+    def drop(self, user: str) -> None:
+        """Let no trace of *user* stay, who was erased."""
+        self._run("DELETE FROM due WHERE user = ?", (user,))
+        self._run("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def close(self) -> None:
         """Let go of the file."""
         with self._lock:
@@ -169,6 +177,20 @@ class Queue:
             except BaseException:
                 self._driver.execute("ROLLBACK")
                 raise
+
+
+def drop(home: Path, user: str, busy_seconds: float = 30.0) -> None:
+    """Take somebody who was erased out of the queue of *home*, if there is one.
+
+    Raises:
+        StoreError: The queue can't be written.
+    """
+    if (home / FILE).exists():
+        queue = Queue(home, busy_seconds)
+        try:
+            queue.drop(proper(user))
+        finally:
+            queue.close()
 
 
 @contextlib.contextmanager
