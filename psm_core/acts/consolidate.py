@@ -21,7 +21,7 @@ from psm_core.acts.replay import rehearsed
 from psm_core.config import Config
 from psm_core.errors import UnknownMemoryError
 from psm_core.protocols import Leaning, Parts, Store
-from psm_core.types import SleepReport, Tier
+from psm_core.types import Entry, SleepReport, Tier
 
 LESSONS = 5_000
 """Rows of a person's journal that tell how they lean: those of the last months."""
@@ -120,9 +120,7 @@ def _slept(at: datetime, store: Store, parts: Parts, config: Config) -> _Nap:
 def _drafted(at: datetime, store: Store, parts: Parts, config: Config) -> _Nap:
     """All that one nap does, step by step."""
     draft, steps = Draft(store, at), Counter[str]()
-    episodes = store.listing(
-        tiers=[Tier.EPISODIC], after=store.watermark(), limit=NAP, vectors=True
-    )
+    episodes, read = _unread(store)
     with _timed("replay", steps):
         older = rehearsed(episodes, config.replay, store=store)
     with _timed("facts", steps):
@@ -137,10 +135,27 @@ def _drafted(at: datetime, store: Store, parts: Parts, config: Config) -> _Nap:
         if not more:
             fit(draft, config)
     # The watermark goes last: what it says has been slept on has been slept on.
-    if episodes:
-        draft.then(lambda: store.set_watermark(episodes[-1].seq))
+    if read:
+        draft.then(lambda: store.set_watermark(read))
     counted = (len(episodes), len(older), len(set(reinforced)))
     return _Nap(draft, *counted, more, steps)
+
+
+def _unread(store: Store) -> tuple[list[Entry], int]:
+    """Episodes that no sleep has read, and up to which number all have been then.
+
+    What was archived when it was heard counts as read: if this sleep brings it back,
+    the next one has nothing to do for that.
+    """
+    turns = [Tier.EPISODIC, Tier.ARCHIVAL]
+    with store.reading():
+        after = store.watermark()
+        episodes = store.listing(
+            tiers=[Tier.EPISODIC], after=after, limit=NAP, vectors=True
+        )
+        last = store.listing(tiers=turns, after=after, limit=1, newest_first=True)
+    whole = len(episodes) < NAP
+    return episodes, max((e.seq for e in (last if whole else episodes)), default=0)
 
 
 def _lean(draft: Draft, parts: Parts) -> None:

@@ -52,17 +52,20 @@ def gist(text: str, known: frozenset[str] = frozenset()) -> str:
             kept = rest
     if len(kept) == len(said):
         return text
-    return " ".join(_verbatim(said, text)[n] for n in kept)
+    whole = _verbatim(said, text)
+    return "".join(whole[n] for n in kept).strip()
 
 
 def _verbatim(said: Sequence[str], text: str) -> list[str]:
-    """The sentences with the quotation marks that they were written with."""
-    plain, end, found = words.plain(text), 0, []
+    """The sentences with their own quotation marks, and with what parts them.
+
+    A line without a stop would run into the next one otherwise.
+    """
+    plain, end, starts = words.plain(text), 0, []
     for sentence in said:
-        start = plain.index(sentence, end)
-        end = start + len(sentence)
-        found.append(text[start:end])
-    return found
+        starts.append(plain.index(sentence, end))
+        end = starts[-1] + len(sentence)
+    return [text[a:b] for a, b in zip(starts, [*starts[1:], None], strict=True)]
 
 
 def _worth(sentence: str, told: set[str], known: frozenset[str]) -> float:

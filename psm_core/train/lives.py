@@ -13,6 +13,10 @@ from psm_core.types import Turn
 
 YEAR = timedelta(days=365)
 
+_THING = re.compile(r"\b(?:the|a|an|my|our|his|her|their) ([a-z]{4,})\b")
+_NUMBER = re.compile(r"\b\d{1,4}\b")
+_WORD = re.compile(r"[a-z]+")
+
 
 def crowded(life: Life, others: Sequence[Life], seed: int) -> Life:
     """The same life in a fuller store: the others' sessions happen to its people too.
@@ -90,7 +94,8 @@ def long(lives: Sequence[Life], turns: int, span: timedelta, seed: int) -> list[
         lives: What is told; the first gives the names.
         turns: At least so many turns.
         span: From the first session to the last.
-        seed: Orders the sessions, and shifts every number in each retelling.
+        seed: Orders the sessions, and changes what is told in each retelling: numbers
+            are others, and things stand where other things stood.
 
     Returns:
         Turns in the order of their times, with ids of their own.
@@ -101,11 +106,11 @@ def long(lives: Sequence[Life], turns: int, span: timedelta, seed: int) -> list[
     for retelling in range(turns):
         for life in draw.sample(list(lives), len(lives)):
             names = _renaming(life, lives[0])
+            other = _swapped(life, draw) if retelling else {}
             for session in _sessions(life):
                 prefix = f"{life.name}.{retelling}"
-                heard.append(
-                    [_moved(s, _when(session), prefix, names) for s in session]
-                )
+                moved = [_moved(s, _when(session), prefix, names) for s in session]
+                heard.append([_retold(s, other, retelling) for s in moved])
                 told += len(session)
         if told >= turns:
             break
@@ -151,6 +156,20 @@ def _moved(said: Said, at: datetime, prefix: str, names: Mapping[str, str]) -> S
             id=f"{prefix}/{turn.id}",
         )
     )
+
+
+def _swapped(life: Life, draw: random.Random) -> Mapping[str, str]:
+    """Each thing of a life, and which other one stands for it in a retelling."""
+    told = " ".join(turn.text for turn in life.turns)
+    things = sorted({m[1] for m in _THING.finditer(told)})
+    return dict(zip(things, draw.sample(things, len(things)), strict=True))
+
+
+def _retold(said: Said, other: Mapping[str, str], retelling: int) -> Said:
+    """The same turn of another time: told twice, nothing is said before."""
+    text = _NUMBER.sub(lambda m: str(int(m[0]) + retelling), said.turn.text)
+    text = _WORD.sub(lambda m: other.get(m[0], m[0]), text)
+    return said._replace(turn=replace(said.turn, text=text))
 
 
 def _at(session: Sequence[Said], at: datetime) -> Iterable[Said]:

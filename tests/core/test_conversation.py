@@ -1,6 +1,6 @@
 """One conversation: what is shown, what is kept, and what is learned by itself."""
 
-from psm_core import Tier
+from psm_core import Tier, Turn
 from psm_core.conversation import Conversation
 from psm_core.types import Outcome
 
@@ -199,3 +199,140 @@ def test_small_talk_stays_in_view_though_it_is_archived(memory):
 
     assert [t.text for t in talk.hear("How are you?").recent] == ["hi!", "Hello!"]
     assert memory.counts().get(Tier.EPISODIC, 0) <= 2
+
+
+# ------------------------------------------- words that don't wait for their answer
+
+
+def turns(memory, session="now"):
+    return [(turn.role, turn.text) for turn in memory.working(session)]
+
+
+def test_what_is_said_is_kept_before_it_is_answered(memory):
+    """An answer that never comes loses nothing; one that does adds its half alone."""
+    talk = Conversation(memory, "now")
+
+    talk.said(LYON)
+    talk.said(LYON)
+    assert turns(memory) == [("user", LYON)]
+
+    talk.answered(LYON, "Noted.")
+    assert turns(memory) == [("user", LYON), ("assistant", "Noted.")]
+
+
+def test_blank_words_are_not_said(memory):
+    """Nothing is stored of nothing, nor of a fence alone."""
+    talk = Conversation(memory, "now")
+
+    talk.said(" \n")
+    talk.said("<memories of='x'>old</memories>")
+
+    assert turns(memory) == []
+
+
+def test_what_waits_for_its_answer_is_no_memory_yet(memory):
+    """The words that are being answered aren't recalled for themselves."""
+    talk = Conversation(told(memory, LYON), "now")
+    talk.said("Where did I move to?")
+
+    view = talk.hear("Where did I move to?")
+
+    assert view.recent == []
+    assert LYON in view.context
+    assert "Where did I move to?" not in view.context
+
+
+def test_a_correction_that_was_said_first_is_learned(memory):
+    """said() before hear() changes nothing of what is learned."""
+    talk = Conversation(told(memory, LYON), "now")
+    talk.hear("Where did I move to?")
+    talk.answered("Where did I move to?", "To Lyon.")
+
+    talk.said("No, I moved to Paris.")
+    view = talk.hear("No, I moved to Paris.")
+
+    assert LYON not in view.context
+    assert outcomes(memory, LYON) == ["corrected"]
+
+
+def test_the_reader_says_what_is_in_view(memory):
+    """What the reader no longer sees is recalled; what they see isn't, long or short."""
+    long = f"{LYON}\n\n" + " ".join(f"I moved box {n} there." for n in range(90))
+    talk = Conversation(memory, "now")
+    for n in range(15):
+        talk.answered(f"I moved lamp {n}.", "Hm.")
+    talk.answered(long, "Good.")
+
+    view = talk.hear("What did I move to Lyon?", limit=99, in_view=[long, "Good."])
+    assert "box" not in view.context
+    assert "lamp 3." in view.context
+    assert [turn.role for turn in view.recent] == ["user", "assistant"]
+
+    talk = Conversation(memory, "now")
+    view = talk.hear("What did I move to Lyon?", limit=99, in_view=[])
+    assert LYON in view.context
+    assert view.recent == []
+
+
+def test_a_no_takes_nothing_back_that_is_out_of_view(memory):
+    """Where the reader sees no answer, there is none that could be wrong."""
+    talk = Conversation(told(memory, LYON), "now")
+    talk.hear("Where did I move to?")
+    talk.answered("Where did I move to?", "To Lyon.")
+
+    Conversation(memory, "now").hear("No, I moved to Paris.", in_view=[])
+
+    assert entry_of(memory, LYON).corrected == 0
+
+
+def words_in(text):
+    return len(text.split())
+
+
+def test_a_second_look_may_have_less_room(memory):
+    """The strongest stay; what was left out is neither used nor ignored."""
+    memory.remember_many([Turn(LYON), Turn("My cat moved in.")])
+    talk = Conversation(memory, "now", count_tokens=words_in)
+    whole = talk.hear("Where did I move to last week?").context
+    assert "cat" in whole
+
+    less = talk.hear("Where did I move to last week?", budget=words_in(whole) - 1)
+    assert (LYON in less.context, "cat" in less.context) == (True, False)
+    talk.answered("Where did I move to last week?", "To Lyon.")
+
+    assert outcomes(memory, LYON) == ["used"]
+    assert outcomes(memory, "My cat moved in.") == []
+
+
+def test_a_budget_is_in_the_readers_tokens(memory):
+    """count_tokens decides, also where the memory itself counts otherwise."""
+    told(memory, *(f"I moved to town {n}." for n in range(30)))
+
+    for budget in (0, 15, 40, 80):
+        talk = Conversation(memory, "now", count_tokens=words_in)
+        context = talk.hear("Where did I move to?", budget=budget).context
+        assert words_in(context) <= budget
+    assert words_in(context) > 40
+
+
+def test_a_look_after_the_answer_shows_what_the_answer_saw(memory):
+    """again() recalls nothing, and leaves out what was forgotten meanwhile."""
+    talk = Conversation(told(memory, LYON), "now")
+    assert talk.again() == ""
+    shown = talk.hear("Where did I move to?").context
+
+    assert talk.again() == shown
+    assert talk.again(budget=1) == ""
+
+
+def test_a_look_after_the_answer_holds_what_still_holds(memory):
+    """The same memories, in the same words, until one of them is forgotten."""
+    talk = Conversation(told(memory, LYON), "now")
+    shown = talk.hear("Where did I move to?").context
+    talk.answered("Where did I move to?", "To Lyon.")
+    assert talk.again() == shown
+    assert entry_of(memory, LYON).recalled == 1
+
+    memory.forget(entry_of(memory, LYON).id)
+
+    assert LYON not in talk.again()

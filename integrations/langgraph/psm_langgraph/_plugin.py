@@ -7,4 +7,7 @@ from psm_core.hookspecs import Registry, hookimpl
 
 @hookimpl
 def psm_register(registry: Registry) -> None:
-    """Offer nothing yet."""
+    """Offer `psm_graph` under the name "langgraph"."""
+    registry.add(
+        "integration", "langgraph", "psm_langgraph.graph:psm_graph", extra="langgraph"
+    )

@@ -7,4 +7,10 @@ from psm_core.hookspecs import Registry, hookimpl
 
 @hookimpl
 def psm_register(registry: Registry) -> None:
-    """Offer nothing yet."""
+    """Offer `PSMMemory` under the name "llamaindex"."""
+    registry.add(
+        "integration",
+        "llamaindex",
+        "psm_llamaindex.memory:PSMMemory",
+        extra="llamaindex",
+    )

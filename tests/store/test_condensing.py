@@ -1,0 +1,310 @@
+"""Fewer words in the index, all of them in the ledger; and what there is room for."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from psm_core.errors import UnknownMemoryError
+from psm_core.protocols import Weight
+from psm_core.strength import retention
+from psm_core.types import Tier, Trace
+
+from .conftest import T0, same
+
+DAY = timedelta(days=1)
+WHOLE = "Hello you. I like basalt. How are you?"
+LESS = "I like basalt."
+
+
+def live(shard, *terms):
+    return shard.postings(terms, 99).df.tolist()
+
+
+# ------------------------------------------------------------------------ fewer words
+
+
+def test_fewer_words_stand_in_the_index_and_all_are_kept_aside(shard, make):
+    """The spared words aren't found any more; vector, length and counts are right."""
+    (before,) = shard.add([make(WHOLE)])
+    vector = shard.find("t1").vector
+
+    shard.condense("t1", LESS, T0, "it is old")
+
+    after = shard.find("t1")
+    assert same(after, replace(before, text=LESS))
+    assert after.vector == pytest.approx(vector)
+    assert live(shard, "basalt", "hello") == [1, 0]
+    assert shard.places([1])[1].words == 3
+    assert shard.as_heard([after])[0].text == WHOLE
+    assert [(c.what, c.reason) for c in shard.history("t1")] == [
+        ("condensed", "it is old")
+    ]
+    assert shard.check() == []
+
+
+def test_the_vector_stays_where_it_is(shard, make):
+    """Chroma has nothing to take in anew, and what was spared can be found by it."""
+    (before,) = shard.add([make(WHOLE)])
+    moved = shard.rows("SELECT moved FROM tally ORDER BY tier")
+    shard.condense("t1", LESS, T0)
+
+    assert shard.rows("SELECT moved FROM tally ORDER BY tier") == moved
+    assert shard.rows("SELECT count(*) FROM stale") == [(0,)]
+    assert shard.nearest(before.vector, 1)[0][0] == 1
+
+
+def test_said_before_is_told_by_all_the_words(shard, make):
+    """Whoever says the whole again repeats it; who says the gist says something new."""
+    shard.add([make(WHOLE)])
+    shard.condense("t1", LESS, T0)
+
+    assert shard.said_before("Ada", WHOLE) == "t1"
+    assert shard.said_before("Ada", LESS) is None
+
+
+def test_what_can_t_be_shortened_is_only_looked_at(shard, make):
+    """No change in its history, and it isn't ripe a second time."""
+    shard.add([make(LESS)])
+    shard.condense("t1", LESS, T0)
+
+    assert shard.history("t1") == []
+    assert shard.ripe(T0 + DAY, 9) == []
+    assert shard.as_heard([shard.find("t1")])[0].text == LESS
+
+
+def test_what_was_heard_outlives_a_second_condensing(shard, make):
+    """Whatever is spared later, all that was heard is what was heard first."""
+    shard.add([make(WHOLE)])
+    shard.condense("t1", f"{LESS} How are you?", T0)
+    shard.condense("t1", LESS, T0)
+
+    assert shard.as_heard([shard.find("t1")])[0].text == WHOLE
+    assert shard.find("t1").text == LESS
+    assert shard.heard(T0 + DAY) == 8
+    assert shard.check() == []
+
+
+def test_archived_and_back_it_is_as_it_was(shard, make):
+    """Fewer words go into the archive and come out of it, and the whole stays."""
+    shard.add([make(WHOLE)])
+    shard.condense("t1", LESS, T0)
+    shard.change("t1", T0, "archived", "", tier=Tier.ARCHIVAL)
+    assert shard.as_heard([shard.find("t1")])[0].text == WHOLE
+    shard.change("t1", T0, "reinstated", "", tier=Tier.EPISODIC)
+
+    assert shard.find("t1").text == LESS
+    assert live(shard, "basalt", "hello") == [1, 0]
+    assert shard.as_heard([shard.find("t1")])[0].text == WHOLE
+    assert shard.check() == []
+
+
+def test_a_forgotten_turn_takes_its_spared_words_with_it(shard, make):
+    """No row is left, and its number means nobody."""
+    shard.add([make(WHOLE), make(LESS)])
+    shard.condense("t1", LESS, T0)
+    shard.forget("t1", T0)
+
+    assert shard.rows("SELECT count(*) FROM gist") == [(0,)]
+    assert shard.as_heard([]) == []
+    assert shard.check() == []
+
+
+def test_what_was_never_condensed_is_as_it_stands(shard, make):
+    """Facts, archived turns and others come back in their order, unchanged."""
+    entries = shard.add(
+        [make(WHOLE), make(LESS), make("No.", tier=Tier.ARCHIVAL, id="x")]
+    )
+    shard.condense("t1", LESS, T0)
+    shown = shard.as_heard([shard.find(e.id) for e in reversed(entries)])
+
+    assert [e.text for e in shown] == ["No.", LESS, WHOLE]
+
+
+def test_nobody_is_condensed_who_isn_t_there(shard):
+    """An unknown id is an error, and writes nothing."""
+    with pytest.raises(UnknownMemoryError, match="ada has no memory t9"):
+        shard.condense("t9", LESS, T0)
+    assert shard.rows("SELECT count(*) FROM gist") == [(0,)]
+
+
+def test_half_a_character_outlives_condensing(shard, make):
+    """Some chats hold lone surrogates; what was heard comes back to the last of them."""
+    shard.add([make(f"\ud800 {WHOLE}")])
+    shard.condense("t1", LESS, T0)
+
+    assert shard.as_heard([shard.find("t1")])[0].text == f"\ud800 {WHOLE}"
+
+
+def test_it_moves_house_with_its_person(home, open_home, shard, make, tmp_path):
+    """Export and import carry what was spared, and what was looked at."""
+    shard.add([make(WHOLE), make(LESS)])
+    shard.condense("t1", LESS, T0)
+    shard.condense("t2", LESS, T0)
+    shard.export(tmp_path / "ada.psm")
+    there = open_home("there")
+    there.import_person(tmp_path / "ada.psm")
+
+    with there.open("ada") as moved:
+        assert moved.as_heard([moved.find("t1")])[0].text == WHOLE
+        assert moved.ripe(T0 + DAY, 9) == []
+
+
+# --------------------------------------------------------------------- ripe and faded
+
+
+def test_ripe_is_what_is_old_enough_and_was_never_looked_at(shard, make):
+    """Live episodes before the moment, oldest first, so many at most."""
+    shard.add(make.many(5))
+    shard.add([make(tier=Tier.SEMANTIC), make(tier=Tier.ARCHIVAL)])
+    shard.condense("t2", "I own thing number 1.", T0)
+
+    assert [e.id for e in shard.ripe(T0 + DAY, 9)] == ["t1", "t3", "t4", "t5"]
+    assert [e.id for e in shard.ripe(T0 + DAY, 2)] == ["t1", "t3"]
+    assert [e.id for e in shard.ripe(shard.find("t4").said_at, 9)] == ["t1", "t3"]
+    assert shard.ripe(T0, 9) == []
+
+
+def test_faded_is_what_retains_too_little_by_then(shard, make):
+    """Half of it is left after a half-life; what is pinned, a fact or archived never
+    fades out of the index."""
+    trace = Trace(0.8, DAY, T0)
+    shard.add([make(trace=trace), make(trace=replace(trace, floor=0.3))])
+    shard.add([make(trace=trace, pinned=True), make(trace=trace, tier=Tier.SEMANTIC)])
+    shard.add([make(trace=trace, tier=Tier.ARCHIVAL), make(trace=Trace(0.1, DAY, T0))])
+
+    assert shard.faded(0.4, T0) == ["t6"]
+    assert shard.faded(0.4, T0 + DAY - timedelta(seconds=1)) == ["t6"]
+    assert shard.faded(0.41, T0 + DAY) == ["t1", "t6"]
+    assert shard.faded(0.41, T0 + 99 * DAY) == ["t1", "t2", "t6"]
+    assert shard.faded(0.0, T0 + 999 * DAY) == []
+
+
+traces = st.builds(
+    lambda strength, share, hours, minutes: Trace(
+        strength,
+        timedelta(hours=hours),
+        T0 + timedelta(minutes=minutes),
+        strength * share,
+    ),
+    st.floats(0, 1),
+    st.sampled_from([0.0, 0.1, 1.0]),
+    st.integers(1, 24 * 3650),
+    st.integers(-10_000, 10_000),
+)
+
+
+@settings(
+    max_examples=30,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    kept=st.lists(traces, max_size=8),
+    below=st.floats(0.001, 1),
+    days=st.integers(-30, 9999),
+)
+def test_faded_agrees_with_the_arithmetic_of_forgetting(home, make, kept, below, days):
+    """One by one or all at once: the same memories retain less than that."""
+    at = T0 + days * DAY
+    with home.open("model") as shard:
+        for entry in shard.listing():
+            shard.forget(entry.id, T0)
+        entries = shard.add([make(trace=trace) for trace in kept])
+        left = {e.id: retention(shard.find(e.id).trace, at) for e in entries}
+
+        found = shard.faded(below, at)
+
+        assert found == [i for i in left if i in found]
+        for name, strength in left.items():
+            if abs(strength - below) > 1e-9:
+                assert (name in found) is (strength < below)
+
+
+# --------------------------------------------------------------------- what there is
+
+
+def test_what_was_heard_is_counted_whatever_became_of_it(shard, make):
+    """Condensed, archived, back: eight words and three were heard; facts weren't."""
+    shard.add([make(WHOLE), make(LESS), make(tier=Tier.SEMANTIC)])
+    assert shard.heard(T0 + DAY) == 11
+
+    shard.condense("t1", LESS, T0)
+    shard.change("t1", T0, "archived", "", tier=Tier.ARCHIVAL)
+    assert shard.heard(T0 + DAY) == 11
+
+    assert shard.heard(shard.find("t2").said_at) == 8
+    assert shard.heard(T0) == 0
+    shard.forget("t1", T0)
+    assert shard.heard(T0 + DAY) == 3
+
+
+def test_the_weakest_come_first_and_what_is_pinned_isn_t_offered(shard, make):
+    """Words of facts and pinned ones count, and none of them may leave."""
+    shard.add(
+        [
+            make(WHOLE, trace=Trace(0.5, DAY, T0)),
+            make(LESS, trace=Trace(0.2, DAY, T0)),
+            make(LESS, trace=Trace(0.1, DAY, T0), pinned=True),
+            make(LESS, tier=Tier.SEMANTIC),
+            make(LESS, tier=Tier.ARCHIVAL),
+            make(LESS, trace=Trace(0.2, DAY, T0)),
+        ]
+    )
+
+    total, episodes = shard.weights(T0 + DAY)
+
+    assert total == 8 + 4 * 3
+    assert episodes == [
+        Weight("t2", 0.2, 3),
+        Weight("t6", 0.2, 3),
+        Weight("t1", 0.5, 8),
+    ]
+    shard.condense("t1", LESS, T0)
+    assert shard.weights(T0 + DAY) == (15, [*episodes[:2], Weight("t1", 0.5, 3)])
+    assert shard.weights(T0) == (0, [])
+
+
+def test_an_empty_store_has_room_for_everything(shard):
+    """Nothing heard, nothing held, nothing ripe, nothing faded."""
+    assert (shard.heard(T0), shard.weights(T0)) == (0, (0, []))
+    assert (shard.ripe(T0, 9), shard.faded(1.0, T0)) == ([], [])
+
+
+# -------------------------------------------------------------- what a draft rests on
+
+
+def test_deciding_and_forgetting_change_the_revision_and_hearing_doesn_t(shard, make):
+    """A draft is thrown away for what it may have missed, and for nothing else."""
+    shard.add([make(), make()])
+    seen = [shard.revision()]
+
+    shard.add([make()])
+    shard.log_recall("r1", T0, "rules", [])
+    assert shard.revision() == seen[0]
+
+    shard.change("t1", T0, "pinned", "", pinned=True)
+    seen.append(shard.revision())
+    shard.set_watermark(2)
+    seen.append(shard.revision())
+    shard.condense("t2", LESS[:6], T0)
+    seen.append(shard.revision())
+    shard.forget("t1", T0)
+    seen.append(shard.revision())
+    shard.forget("t2", T0)
+    seen.append(shard.revision())
+
+    assert len(set(seen)) == len(seen)
+
+
+def test_what_was_undone_is_named_by_what_it_was(shard, make):
+    """For each memory by itself; what was only done isn't named."""
+    shard.add([make(), make()])
+    shard.change("t1", T0, "archived", "it faded", tier=Tier.ARCHIVAL)
+    shard.change("t1", T0, "undone", "archived", tier=Tier.EPISODIC)
+    shard.change("t2", T0, "archived", "it faded", tier=Tier.ARCHIVAL)
+
+    assert shard.undone("t1") == {"archived"}
+    assert shard.undone("t2") == shard.undone("t9") == set()
