@@ -42,6 +42,10 @@ class Config:
     """Who words the facts of a sleep: a registered abstractor's name, or a folder with
     a causal language model; "" leaves it to the rules, and calls no model."""
 
+    index: str = "chroma"
+    """A registered index's name: what proposes which memories are near.  A folder that
+    was written with another is indexed anew."""
+
     recall_limit: int = 10
     """Most memories that one recall returns, unless it is told otherwise."""
 
@@ -64,7 +68,7 @@ class Config:
     """Turns of a session that stay in view."""
 
     index_batch: int = 1000
-    """Memories that wait for Chroma before remember() brings it up to date."""
+    """Memories that wait for the index before remember() brings it up to date."""
 
     fact_confidence: float = 0.6
     """A sleep writes a pattern down as a fact from this confidence on, in [0, 1]."""
@@ -75,6 +79,9 @@ class Config:
     index_share: float = 0.75
     """A sleep keeps at most this share of the words that were said in the index, in
     [0, 1]; 1 keeps all.  The weakest episodes go to the archive first."""
+
+    index_most: int = 10_000
+    """Most episodes in the index, so that a recall costs the same after ten years."""
 
     fresh_days: int = 7
     """What was said in the last so many days stays as it was heard."""

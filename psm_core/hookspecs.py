@@ -7,7 +7,7 @@ transactions, and arguments are keywords.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import pluggy
@@ -31,15 +31,24 @@ class Registry(Protocol):
     """Where a plugin says what it offers."""
 
     def add(
-        self, kind: str, name: str, target: str | Callable[..., Any], *, extra: str = ""
+        self,
+        kind: str,
+        name: str,
+        target: str | Callable[..., Any],
+        *,
+        extra: str = "",
+        needs: Sequence[str] = (),
     ) -> None:
         """Offer *target* (an object, or "module:attribute", imported on use).
 
         Args:
-            kind: One of encoder, policy, abstractor, integration.
+            kind: One of encoder, policy, abstractor, index, integration.
             name: What users write in their settings.
             target: Called with the options of its kind to make the part.
-            extra: The extra of psm-memory that brings what it needs, if any.
+            extra: Which extra of the plugin's distribution brings what it needs, if
+                any does; of psm-memory, where the plugin was passed by hand.
+            needs: Modules that it imports on use, so that `psm plugins` can say what
+                is missing; () leaves that to what the extra stands for.
 
         Raises:
             PluginError: The kind is unknown or the name is taken.
@@ -52,7 +61,10 @@ class Registry(Protocol):
 
 @hookspec(historic=True)
 def psm_register(registry: Registry) -> None:
-    """Offer encoders, policies, abstractors or integrations; called once."""
+    """Offer encoders, policies, abstractors, indexes or integrations; called once.
+
+    A plugin that is registered later is called then.
+    """
 
 
 # ------------------------------------------------------------------- deciding

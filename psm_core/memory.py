@@ -123,7 +123,7 @@ class Memory:
         config: Config | None = None,
         encoder: Encoder | str | None = None,
         policy: Policy | str | None = None,
-        abstractor: Abstractor | None = None,
+        abstractor: Abstractor | str | None = None,
         clock: Clock | None = None,
         count_tokens: CountTokens | None = None,
         plugins: Iterable[object] = (),
@@ -133,6 +133,7 @@ class Memory:
             "home": home,
             "encoder": encoder if isinstance(encoder, str) else None,
             "policy": policy if isinstance(policy, str) else None,
+            "abstractor": abstractor if isinstance(abstractor, str) else None,
         }
         self.config = config or Config.load(**named, **settings)
         self.user = user
@@ -145,7 +146,8 @@ class Memory:
             count_tokens=count_tokens or context.count_tokens,
             abstractor=self._plugins.abstractor(self.config.abstractor, abstractor),
         )
-        self._home = Home(self.config, encoder_.name, encoder_.width)
+        index = self._plugins.index(self.config.index)
+        self._home = Home(self.config, encoder_.name, encoder_.width, index)
         self._sensory = Sensory(self.config.sensory_turns)
         self._asleep = threading.Lock()
         self._closed = False
@@ -406,7 +408,10 @@ class Memory:
         Raises:
             UnknownMemoryError: There is no such conflict.
             FeedbackError: *keep* is none of the three and no sentence.
+            PluginError: A redactor failed; nothing was settled.
         """
+        if len(keep.split()) > 1:
+            keep = self._plugins.redact(keep, self.user)
         with self._open() as store:
             return resolve.resolve(conflict_id, keep, store=store, parts=self._parts)
 

@@ -8,10 +8,57 @@ from types import TracebackType
 from typing import Any
 
 from psm_core.config import Config
+from psm_core.errors import PluginError
+from psm_core.hookspecs import hookimpl
 from psm_core.memory import Memory
+from psm_core.plugins import Plugins
+from psm_core.types import Conflict, GateDecision, Recall, SleepReport
 
 _PARTS = ("encoder", "policy", "abstractor", "clock", "count_tokens", "plugins")
 """Options of `Memory` that are no settings, unless they are given by name."""
+
+_DECIDING = ("psm_register", "psm_redact", "psm_gate")
+"""Hooks of a plugin that has to be there when a memory is opened."""
+
+
+class _Listeners:
+    """One plugin of every memory; it tells those who came after it was opened."""
+
+    def __init__(self) -> None:
+        self._listening: tuple[object, ...] = ()
+        self._plugins = Plugins(autoload=False)
+
+    def now(self) -> tuple[object, ...]:
+        return self._listening
+
+    def become(self, listening: tuple[object, ...]) -> None:
+        # Whoever is being told just now has the old ones in hand.
+        self._plugins = Plugins(listening, autoload=False)
+        self._listening = listening
+
+    @hookimpl
+    def psm_remembered(self, user: str, decision: GateDecision) -> None:
+        self._plugins.notify("psm_remembered", user=user, decision=decision)
+
+    @hookimpl
+    def psm_recalled(self, user: str, recall: Recall) -> None:
+        self._plugins.notify("psm_recalled", user=user, recall=recall)
+
+    @hookimpl
+    def psm_slept(self, user: str, report: SleepReport) -> None:
+        self._plugins.notify("psm_slept", user=user, report=report)
+
+    @hookimpl
+    def psm_conflict(self, user: str, conflict: Conflict) -> None:
+        self._plugins.notify("psm_conflict", user=user, conflict=conflict)
+
+    @hookimpl
+    def psm_corrected(self, user: str, memory_id: str) -> None:
+        self._plugins.notify("psm_corrected", user=user, memory_id=memory_id)
+
+    @hookimpl
+    def psm_forgot(self, user: str, memory_id: str) -> None:
+        self._plugins.notify("psm_forgot", user=user, memory_id=memory_id)
 
 
 class People:
@@ -40,6 +87,8 @@ class People:
         }
         config: Config | None = options.pop("config", None)
         self.config = config or Config.load(**options)
+        self._listeners = _Listeners()
+        given["plugins"] = (*given.get("plugins", ()), self._listeners)
         self._parts: dict[str, Any] = given
         self._open: OrderedDict[str, Memory] = OrderedDict()
         self._lock = threading.Lock()
@@ -64,6 +113,34 @@ class People:
                 # folder is closed by the pool, when nobody does.
                 self._open.popitem(last=False)
         return memory
+
+    def listen(self, plugin: object) -> None:
+        """Tell *plugin* what happens in these memories from now on, open ones too.
+
+        Listening twice is listening once.
+
+        Args:
+            plugin: An object with hooks that observe, as `Sleeper`.
+
+        Raises:
+            PluginError: It offers or decides something, or a hook of it is unknown.
+        """
+        deciding = [name for name in _DECIDING if hasattr(plugin, name)]
+        if deciding:
+            raise PluginError(
+                f"a plugin with {' and '.join(deciding)} can't come to memories that "
+                "are open; give it when they are made: People(plugins=[...])"
+            )
+        with self._lock:
+            known = self._listeners.now()
+            if not any(one is plugin for one in known):
+                self._listeners.become((*known, plugin))
+
+    def unlisten(self, plugin: object) -> None:
+        """Tell *plugin* no more; one that doesn't listen is left as it is."""
+        with self._lock:
+            known = self._listeners.now()
+            self._listeners.become(tuple(one for one in known if one is not plugin))
 
     def close(self) -> None:
         """Let go of everybody's files and locks."""

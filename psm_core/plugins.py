@@ -1,33 +1,24 @@
-"""Loading plugins and asking them: registry, redaction, gate, observers."""
+"""Loading plugins and asking them: parts, redaction, gate, observers."""
 
 from __future__ import annotations
 
-import functools
-import importlib
-import importlib.metadata
 import logging
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 from typing import Any, NamedTuple
 
 import pluggy
 
 from psm_core import builtin, hookspecs
-from psm_core.errors import (
-    EncoderMismatchError,
-    MissingExtraError,
-    PluginError,
-    PSMError,
-)
-from psm_core.protocols import Abstractor, Encoder, Policy
-from psm_core.types import Turn
+from psm_core.errors import EncoderMismatchError, PluginError, PSMError
+from psm_core.installed import installed, version_of
+from psm_core.offers import OURS, Offers
+from psm_core.protocols import Abstractor, Encoder, IndexKind, Policy
+from psm_core.types import SleepReport, Turn
 
 log = logging.getLogger(__name__)
-
-KINDS = ("encoder", "policy", "abstractor", "integration")
-"""What a plugin may offer."""
 
 AUTO = "auto"
 """The policy's name that means: trained weights where they fit, else the rules."""
@@ -45,59 +36,16 @@ REDACTED = "[redacted]"
 """What is stored of a turn of which redaction left nothing."""
 
 
-class Offer(NamedTuple):
-    """One thing that a plugin offers."""
+class Plugin(NamedTuple):
+    """One plugin that takes part: where it comes from, and the hooks it has.
 
-    kind: str
+    ``distribution`` and ``version`` are "" for one that was passed by hand.
+    """
+
     name: str
-    target: str | Callable[..., Any]
-    extra: str
-
-
-class Offers:
-    """The registry: what the plugins of one memory offer, imported on use."""
-
-    def __init__(self) -> None:
-        self._offers: dict[tuple[str, str], Offer] = {}
-
-    def add(
-        self, kind: str, name: str, target: str | Callable[..., Any], *, extra: str = ""
-    ) -> None:
-        """See `hookspecs.Registry.add`."""
-        if kind not in KINDS:
-            raise PluginError(
-                f"a plugin offers the {kind} {name!r}; a kind is one of "
-                f"{', '.join(KINDS)}"
-            )
-        if (kind, name) in self._offers:
-            raise PluginError(
-                f"two plugins offer the {kind} {name!r}; uninstall one, or set "
-                "PSM_DISABLE_PLUGIN_AUTOLOAD=1 and pass the plugins you mean"
-            )
-        self._offers[kind, name] = Offer(kind, name, target, extra)
-
-    def names(self, kind: str) -> list[str]:
-        """What is offered of one kind, sorted."""
-        return sorted(name for k, name in self._offers if k == kind)
-
-    def all(self) -> list[Offer]:
-        """Everything that is offered, sorted by kind and name."""
-        return [self._offers[key] for key in sorted(self._offers)]
-
-    def get(self, kind: str, name: str) -> Any:
-        """The object behind an offer, imported now.
-
-        Raises:
-            PluginError: Nobody offers it; what is offered is named.
-            MissingExtraError: What it needs isn't installed; the extra is named.
-        """
-        offer = self._offers.get((kind, name))
-        if offer is None:
-            raise PluginError(
-                f"no plugin offers the {kind} {name!r}; offered: "
-                f"{', '.join(self.names(kind)) or 'none'}"
-            )
-        return _imported(offer) if isinstance(offer.target, str) else offer.target
+    distribution: str
+    version: str
+    hooks: tuple[str, ...]
 
 
 class Plugins:
@@ -119,18 +67,83 @@ class Plugins:
         if autoload is None:
             autoload = not os.environ.get("PSM_DISABLE_PLUGIN_AUTOLOAD")
         self.offers = Offers()
+        self._sources: dict[str, tuple[str, str]] = {}
         self._hooks = pluggy.PluginManager(hookspecs.PROJECT)
         self._hooks.add_hookspecs(hookspecs)
         self._hooks.hook.psm_register.call_historic(kwargs={"registry": self.offers})
-        for plugin in (builtin, *(_installed() if autoload else ()), *plugins):
-            self._register(plugin)
+        self._register(builtin, OURS, version_of(OURS))
+        for found in installed() if autoload else ():
+            self._register(found.plugin, found.distribution, found.version)
+        for plugin in plugins:
+            self.register(plugin)
 
-    def _register(self, plugin: object) -> None:
+    def register(self, plugin: object) -> None:
+        """Take in one more plugin; it is asked for its offers at once.
+
+        Args:
+            plugin: An object or a module; one that takes part already is left as it is.
+
+        Raises:
+            PluginError: As for the first ones; it takes no part then.
+        """
+        self._register(plugin, "", "")
+
+    def listing(self) -> list[Plugin]:
+        """The plugins that take part, in the order in which they came."""
+        return [
+            Plugin(name, *self._sources[name], self._hooks_of(plugin))
+            for name, plugin in self._hooks.list_name_plugin()
+            if name in self._sources
+        ]
+
+    def _register(self, plugin: object, distribution: str, version: str) -> None:
+        if self._hooks.is_registered(plugin):
+            return
+        name = self._named(plugin)
         try:
-            self._hooks.register(plugin)
-            self._hooks.check_pending()
-        except (pluggy.PluginValidationError, ValueError) as fault:
-            raise PluginError(f"a plugin can't be registered: {fault}") from fault
+            with self.offers.of(distribution):
+                self._hooks.register(plugin, name)
+                self._hooks.check_pending()
+                self._require_no_wrappers(plugin)
+        except BaseException as fault:
+            if self._hooks.is_registered(plugin):
+                self._hooks.unregister(plugin)
+            if isinstance(fault, PSMError) or not isinstance(fault, Exception):
+                raise
+            # What pluggy finds names the hook; what a plugin says may name anything.
+            ours = isinstance(fault, pluggy.PluginValidationError)
+            said = fault if ours else f"it raised {type(fault).__name__}"
+            raise PluginError(
+                f"the plugin {name} can't be registered: {said}"
+            ) from fault
+        self._sources[name] = (distribution, version)
+
+    def _named(self, plugin: object) -> str:
+        """What a plugin is called in errors and logs; no two are called the same."""
+        name = str(getattr(plugin, "__name__", type(plugin).__qualname__))
+        taken, number = name, 1
+        while self._hooks.has_plugin(taken):
+            number += 1
+            taken = f"{name} ({number})"
+        return taken
+
+    def _hooks_of(self, plugin: object) -> tuple[str, ...]:
+        callers = self._hooks.get_hookcallers(plugin) or ()
+        return tuple(sorted(caller.name for caller in callers))
+
+    def _require_no_wrappers(self, plugin: object) -> None:
+        """A wrapper runs around all others, so none could be piped or told alone."""
+        for caller in self._hooks.get_hookcallers(plugin) or ():
+            wraps = any(
+                hook.wrapper or hook.hookwrapper
+                for hook in caller.get_hookimpls()
+                if hook.plugin is plugin
+            )
+            if wraps and caller.name != "psm_gate":
+                raise PluginError(
+                    f"the plugin {self._hooks.get_name(plugin)} wraps {caller.name}; "
+                    "only psm_gate can be wrapped, so write an ordinary hook"
+                )
 
     def encoder(self, name: str, given: Encoder | str | None = None) -> Encoder:
         """The encoder that was given, or the one that *name* names.
@@ -144,11 +157,7 @@ class Plugins:
         """
         if given is not None and not isinstance(given, str):
             return given
-        known = name in self.offers.names("encoder")
-        if not known and Path(name).expanduser().is_dir():
-            made: Encoder = self.offers.get("encoder", ANY_FOLDER)(name)
-        else:
-            made = self.offers.get("encoder", name)()
+        made: Encoder = self._made("encoder", name, ANY_FOLDER)
         return made
 
     def policy(self, name: str, given: Policy | str | None, encoder: Encoder) -> Policy:
@@ -180,33 +189,49 @@ class Plugins:
             )
         return made
 
-    def abstractor(self, name: str, given: Abstractor | None) -> Abstractor | None:
+    def abstractor(
+        self, name: str, given: Abstractor | str | None
+    ) -> Abstractor | None:
         """The abstractor that was given, or the one that *name* names.
 
         Args:
             name: A registered abstractor, a folder with a causal language model, or
                 "" for none.
-            given: Wins over *name*.
+            given: Wins over *name* where it is an abstractor and no name.
 
         Raises:
             PluginError: It is neither registered nor a folder.
             MissingExtraError: What it needs isn't installed.
         """
-        if given is not None or not name:
+        if given is not None and not isinstance(given, str):
             return given
-        known = name in self.offers.names("abstractor")
-        made: Abstractor
-        if not known and Path(name).expanduser().is_dir():
-            made = self.offers.get("abstractor", ANY_MODEL)(name)
-        else:
-            made = self.offers.get("abstractor", name)()
+        if not name:
+            return None
+        made: Abstractor = self._made("abstractor", name, ANY_MODEL)
         return made
+
+    def _made(self, kind: str, name: str, any_folder: str) -> Any:
+        """The part that is registered as *name*, or *any_folder* made from a folder."""
+        known = name in self.offers.names(kind)
+        if not known and Path(name).expanduser().is_dir():
+            return self.offers.get(kind, any_folder)(name)
+        return self.offers.get(kind, name)()
+
+    def index(self, name: str) -> IndexKind:
+        """The index that *name* names.
+
+        Raises:
+            PluginError: It isn't registered.
+            MissingExtraError: What it needs isn't installed.
+        """
+        return IndexKind(name, self.offers.get("index", name))
 
     def redact(self, text: str, user: str) -> str:
         """*text* after every plugin has redacted it, each seeing the last one's answer.
 
         Raises:
-            PluginError: A plugin raised; nothing may be stored then.
+            PluginError: A plugin raised, or answered with no text; nothing may be
+                stored then.
         """
         for hook in reversed(self._hooks.hook.psm_redact.get_hookimpls()):
             arguments = {"text": text, "user": user}
@@ -214,10 +239,9 @@ class Plugins:
                 answer: Any = hook.function(*[arguments[n] for n in hook.argnames])
             except Exception as fault:
                 # The cause may quote the text, so only its kind is passed on.
-                raise PluginError(
-                    f"the redactor {hook.plugin_name} raised {type(fault).__name__}; "
-                    "the turn wasn't stored, so mend the plugin and say it again"
-                ) from None
+                raise _unredacted(hook, f"raised {type(fault).__name__}") from None
+            if not isinstance(answer, str | None):
+                raise _unredacted(hook, f"returned {type(answer).__name__}, not str")
             text = text if answer is None else answer
         return text if text.strip() else REDACTED
 
@@ -228,20 +252,25 @@ class Plugins:
             PluginError: A plugin raised.
         """
         try:
-            verdict: bool | None = self._hooks.hook.psm_gate(turn=turn, user=user)
+            verdict: Any = self._hooks.hook.psm_gate(turn=turn, user=user)
         except PSMError:
             raise
         except Exception as fault:
             raise PluginError(
                 f"a plugin's psm_gate raised {type(fault).__name__}; mend or remove it"
             ) from None
+        if not isinstance(verdict, bool | None):
+            raise PluginError(
+                f"a plugin's psm_gate returned {type(verdict).__name__}; it must be "
+                "True, False or None"
+            )
         return verdict
 
     def notify(self, hook_name: str, **arguments: object) -> None:
         """Tell every observer; one that raises is logged and silences nobody."""
         for hook in reversed(getattr(self._hooks.hook, hook_name).get_hookimpls()):
             try:
-                hook.function(*[arguments[n] for n in hook.argnames])
+                hook.function(*[_own(arguments[n]) for n in hook.argnames])
             except Exception as fault:
                 log.warning(
                     "observer %s of %s raised %s",
@@ -257,30 +286,15 @@ def _trained_on(policy: Policy) -> str | None:
     return needed
 
 
-@functools.cache
-def _installed() -> tuple[ModuleType, ...]:
-    """Plugins offered under our entry-point group, by any installed package."""
-    found = []
-    for point in importlib.metadata.entry_points(group=hookspecs.PROJECT):
-        try:
-            found.append(point.load())
-        except Exception as fault:
-            raise PluginError(
-                f"the plugin {point.name} ({point.value}) can't be loaded: "
-                f"{type(fault).__name__}; uninstall it, or set "
-                "PSM_DISABLE_PLUGIN_AUTOLOAD=1"
-            ) from fault
-    return tuple(found)
+def _own(argument: object) -> object:
+    """What one observer may look at: what isn't frozen is a copy."""
+    if isinstance(argument, SleepReport):
+        return replace(argument, steps=dict(argument.steps))
+    return argument
 
 
-def _imported(offer: Offer) -> Any:
-    module, _, attribute = str(offer.target).partition(":")
-    try:
-        return getattr(importlib.import_module(module), attribute)
-    except ImportError as fault:
-        if not offer.extra:
-            raise
-        raise MissingExtraError(
-            f"the {offer.kind} {offer.name!r} needs {fault.name}; "
-            f"pip install 'psm-memory[{offer.extra}]'"
-        ) from fault
+def _unredacted(hook: pluggy.HookImpl, what: str) -> PluginError:
+    return PluginError(
+        f"the redactor {hook.plugin_name} {what}; the turn wasn't stored, so mend the "
+        "plugin and say it again"
+    )

@@ -227,6 +227,56 @@ class Abstractor(Protocol):
 # ---------------------------------------------------------------- the content
 
 
+class Index(Protocol):
+    """Proposes which of one person's vectors are near.  Numbers only, never a word.
+
+    The ledger has all that an index holds, and has the last word: one that raises,
+    whatever it raises, is made anew, and until then the ledger is searched instead.
+    It is used by one process and one thread at a time.  All that it keeps lies in its
+    folder, for erasing a person erases that.
+    """
+
+    def count(self, tier: Tier) -> int:
+        """How many vectors of this tier are here."""
+        ...
+
+    def propose(
+        self, tier: Tier, vector: Vector, most: int
+    ) -> Sequence[tuple[int, float]]:
+        """The *most* memories that may be nearest: (seq, cosine), best first.
+
+        Fewer than *most* mean that there are no more.
+        """
+        ...
+
+    def put(self, tier: Tier, seqs: Sequence[int], rows: Matrix) -> None:
+        """Take in vectors, or put them in the place of those with these numbers.
+
+        When this returns, a kill of the process can't lose them.
+        """
+        ...
+
+    def drop(self, tier: Tier, seqs: Sequence[int]) -> None:
+        """Let go of the vectors with these numbers; some may not be here."""
+        ...
+
+    def close(self) -> None:
+        """Let go of files and threads."""
+        ...
+
+
+class IndexKind(NamedTuple):
+    """Which index a store uses, and what opens one person's.
+
+    ``open`` is called with a folder and with D, the numbers in one vector.  In an
+    empty folder it begins an empty index.  An ImportError means that it can't be used
+    here: the ledger is searched then.
+    """
+
+    name: str
+    open: Callable[[Path, int], Index]
+
+
 class Sensory(Protocol):
     """What was heard in the last moments, session by session; in the process only."""
 
@@ -367,7 +417,7 @@ class Store(Protocol):
     ) -> list[tuple[int, float]]:
         """The *k* memories nearest to *vector*: (seq, cosine), best first.
 
-        Chroma where this process holds the index, exact over the ledger where it
+        The index where this process holds it, exact over the ledger where it
         doesn't and for what isn't indexed yet.  ARCHIVAL is searched exactly.
         """
         ...
@@ -510,8 +560,8 @@ class Store(Protocol):
         ...
 
     # --- condensing
-    def faded(self, below: float, at: datetime) -> list[str]:
-        """The ids of unpinned episodes that retain less than *below* at a moment."""
+    def fading(self, at: datetime) -> list[tuple[str, float]]:
+        """What the unpinned episodes of the index retain at a moment, least first."""
         ...
 
     def ripe(self, before: datetime, most: int) -> list[Entry]:
@@ -556,8 +606,11 @@ class Store(Protocol):
         """All that happened to one memory, oldest first."""
         ...
 
-    def forget(self, memory_id: str, at: datetime) -> None:
-        """Delete one memory from ledger, words, index, archive, log and WAL."""
+    def forget(self, memory_id: str, at: datetime, *, for_good: bool = True) -> None:
+        """Delete one memory from ledger, words, index, archive, log and WAL.
+
+        Unless it is for good, the same may be stored again.
+        """
         ...
 
     # --- keeping house

@@ -51,10 +51,10 @@ WRITTEN = timedelta(seconds=1)
 class Sleeper:
     """Lets the people of one home sleep, one after another, between their sessions.
 
-    What it is asked for stands in the home at once and outlives the process.  It is
-    a plugin too: given to a memory, it hears of every turn, and no caller needs to
-    ask.  Several sleepers on one home, in one process or in many, let each person
-    sleep once.
+    What it is asked for stands in the home at once and outlives the process.  It
+    listens to *people*, so that it hears of every turn and no caller needs to ask; a
+    memory that they didn't open is given it as a plugin.  Several sleepers on one
+    home, in one process or in many, let each person sleep once.
 
     A person who is asleep can be told things and asked: readers see the memory as it
     was before the sleep, or as it is after it.
@@ -75,6 +75,8 @@ class Sleeper:
     >>> people = People(home=tempfile.mkdtemp(), encoder="hash")
     >>> sleeper = Sleeper(people)
     >>> _ = people.memory("ada").remember(Turn("I live in Lyon."))
+    >>> [due.user for due in sleeper.waiting()]
+    ['ada']
     >>> sleeper.enqueue("ada", now=True)
     >>> [report.facts for report in sleeper.run()]
     [1]
@@ -98,9 +100,11 @@ class Sleeper:
         self._queue = Queue(config.home, config.busy_seconds)
         self._heard: dict[str, tuple[datetime, int]] = {}
         self._noting = threading.Lock()
+        self._closed = False
         self._wake = threading.Event()
         self._ending = threading.Event()
         self._worker: threading.Thread | None = None
+        people.listen(self)
 
     # ------------------------------------------------------------------- asking
 
@@ -137,6 +141,8 @@ class Sleeper:
             return
         now = self._clock.now()
         with self._noting:
+            if self._closed:
+                return
             written, heard = self._heard.get(user, (None, 0))
             heard += decision.kept
             # A conversation that is read in at once is one asking, not a thousand.
@@ -145,7 +151,8 @@ class Sleeper:
                 self._heard[user] = (written or now, heard)
                 return
             self._heard[user] = (now, 0)
-        self.enqueue(user, heard=heard)
+            # In here, so that no asking is under way when the queue is closed.
+            self.enqueue(user, heard=heard)
 
     def _ask_for_unasked(self, within: timedelta = WRITTEN) -> None:
         """Ask for those of whom something was heard just after they were asked for.
@@ -205,7 +212,15 @@ class Sleeper:
             self._worker.start()
 
     def close(self) -> None:
-        """Finish the sleep that goes on, begin no other, and let go of the queue."""
+        """Finish the sleep that goes on, begin no other, and let go of the queue.
+
+        What is heard afterwards asks for nothing; closing twice is closing once.
+        """
+        self._people.unlisten(self)
+        with self._noting:
+            closed, self._closed = self._closed, True
+        if closed:
+            return
         self._ending.set()
         self._wake.set()
         if self._worker is not None:

@@ -366,8 +366,8 @@ class SleepReport:
     ``episodes`` counts what was read since the watermark, ``rehearsed`` the older ones
     that were read beside it, ``reinforced`` the memories that feedback strengthened
     or weakened, ``condensed`` those of which fewer words stand in the index,
-    ``indexed`` the rows that Chroma took over.  ``steps`` are the milliseconds of each
-    step, by name.
+    ``indexed`` the rows that the index took over.  ``steps`` are the milliseconds of
+    each step, by name.
     """
 
     user: str

@@ -71,3 +71,35 @@ def say(clock):
         return Turn(text, speaker, role, session=session, **fields)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def llama(tmp_path_factory):
+    """A folder with a causal LM: two layers, 32 wide, random, and its tokenizer."""
+    import torch
+    from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+    from psm_core.train.corpus import lives
+
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    tokenizer = Tokenizer(models.BPE(unk_token="?"))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel()
+    trainer = trainers.BpeTrainer(vocab_size=400, special_tokens=["</s>", "?"])
+    tokenizer.train_from_iterator([t.text for t in lives("train")[0].turns], trainer)
+    # Like most causal LMs it has no token for padding.
+    fast = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, eos_token="</s>", unk_token="?"
+    )
+    fast.save_pretrained(folder)
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=400,
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        eos_token_id=0,
+    )
+    LlamaForCausalLM(config).save_pretrained(folder)
+    return folder

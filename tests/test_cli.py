@@ -520,7 +520,7 @@ def test_a_memory_explains_itself(psm):
 
 def test_plugins_lists_what_ships(psm):
     """The encoders and policies that ship are listed, with their names."""
-    offers = json.loads(psm("plugins", "--json").stdout)
+    offers = json.loads(psm("plugins", "--json").stdout)["offers"]
 
     assert {"hash", "all-MiniLM-L6-v2", "rules"} <= {offer["name"] for offer in offers}
 

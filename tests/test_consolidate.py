@@ -12,12 +12,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from psm_core import Feedback, Memory, Tier, Turn
-from psm_core.acts import consolidate
+from psm_core.acts import consolidate, pruning
 from psm_core.errors import FeedbackError, StoreFullError, UnknownMemoryError
 from psm_core.model.rules import RulePolicy
 
 from .canonical import dump
 from .conftest import T0, Clock
+
+
+@pytest.fixture(autouse=True)
+def _little_room(monkeypatch):
+    """Lives of a test are short, so an index has no room but its share."""
+    monkeypatch.setattr(pruning, "ROOM", 0)
+
 
 DAY = timedelta(days=1)
 
@@ -211,52 +218,80 @@ def test_many_threads_that_sleep_at_once_write_everything_once(
 # ------------------------------------------------------------------ who reads meanwhile
 
 
-def test_readers_see_the_memory_before_a_sleep_or_after_it(
-    open_memory, meddling, tell, home
-):
-    """While it sleeps, a thread of another connection sees two states and no third."""
+@pytest.fixture
+def told_much(open_memory, meddling, tell):
+    """A memory that will change in many ways in its next sleep."""
     memory = open_memory(policy=meddling, index_share=0.5)
     memory.remember(tell("I live in Berlin."))
     memory.consolidate()
-    days = [
-        tell(text, n) for n, text in enumerate([LONG, "I'm vegetarian.", "haha"], 3)
-    ]
-    memory.remember_many([*days, tell("I live in Lyon now.", 30)])
-    with memory._open() as shard:
-        other = memory._home._shard(shard.folder, "ada")
-    seen, over, drafted = [], threading.Event(), threading.Event()
+    texts = [LONG, "I'm vegetarian.", "I'm not vegetarian.", "haha"]
+    memory.remember_many([tell(text, n) for n, text in enumerate(texts, 3)])
+    memory.remember(tell("I live in Lyon now.", 30))
+    return memory
+
+
+def test_readers_see_the_memory_before_a_sleep_or_after_it(told_much):
+    """Whoever looks over another connection, at any step of the writing, sees the
+    store as it was; and when it is written, as it is."""
+    with told_much._open() as shard:
+        other = told_much._home._shard(shard.folder, "ada")
 
     def look():
         with other.reading():
-            entries = other.listing()
-            spans = [(e.id, str(e.tier), e.text, e.superseded_by) for e in entries]
-            return (other.watermark(), len(other.conflicts()), tuple(spans))
+            spans = [
+                (e.id, str(e.tier), e.text, e.superseded_by, e.trace)
+                for e in other.listing()
+            ]
+            return other.watermark(), len(other.conflicts()), tuple(spans)
 
-    def read():
-        while not over.is_set():
-            seen.append((look(), frozenset(memory.recall("where do I live?").hits)))
-            if not meddling.acts:
-                drafted.set()
-
-    reader = threading.Thread(target=read)
-    before = look()
-    # The draft isn't written before a recall came through in the middle of it.
-    meddling.acts = [lambda: drafted.wait(10)]
-    reader.start()
-    memory.consolidate()
+    seen, before = [], look()
+    # SQLite calls it in the middle of its work, every hundred steps.
+    shard._driver.set_progress_handler(lambda: seen.append(look()), 100)
+    report = told_much.consolidate()
+    shard._driver.set_progress_handler(None, 0)
     after = look()
-    over.set()
-    reader.join()
     other.close()
 
-    assert drafted.is_set()
+    assert len(report.changes) > 6
+    assert len(seen) > 50
     assert before != after
-    assert {state for state, _ in seen} <= {before, after}
-    current = {
-        frozenset(h.text for h in hits if h.valid_until is None and "live" in h.text)
-        for _, hits in seen
-    }
-    assert len(current) <= 2
+    assert set(seen) <= {before, after}
+
+
+def test_a_sleep_keeps_no_recall_waiting(told_much, meddling):
+    """Threads that ask all the while are answered in the middle of the sleep, from the
+    memory before it; and afterwards from the memory after it."""
+    seen, over, answered = [], threading.Event(), threading.Event()
+
+    def ask():
+        while not over.is_set():
+            asleep = not meddling.acts
+            hits = told_much.recall("where do I live?", deep=True).hits
+            seen.append(frozenset((h.id, h.tier, h.valid_until) for h in hits))
+            if asleep:
+                answered.set()
+
+    before = frozenset(
+        (h.id, h.tier, h.valid_until)
+        for h in told_much.recall("where do I live?", deep=True).hits
+    )
+    meddling.acts = [lambda: answered.wait(10)]
+    threads = [threading.Thread(target=ask) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    told_much.consolidate()
+    after = frozenset(
+        (h.id, h.tier, h.valid_until)
+        for h in told_much.recall("where do I live?", deep=True).hits
+    )
+    over.set()
+    for thread in threads:
+        thread.join()
+
+    assert answered.is_set()
+    assert before != after
+    assert before in seen
+    assert set(seen) <= {before, after}
 
 
 def test_a_sleep_that_can_t_be_written_changes_nothing(open_memory, tell):
@@ -847,3 +882,42 @@ def test_outcomes_take_effect_in_the_order_in_which_they_came(memory, clock, ord
     memory.consolidate()
 
     assert [what for what in told(memory, "t1") if what in order] == list(order)
+
+
+def test_a_habit_goes_on_without_an_occasion_that_was_forgotten(open_memory, clock):
+    """Who has one of five Sundays forgotten still runs on Sundays, four times."""
+    memory = open_memory(policy="rules", index_share=1)
+    ends = ["today", "this morning", "today, it was full", "tonight", "again", "late"]
+    for week, end in enumerate(ends[:5]):
+        memory.remember(
+            Turn(f"I went to yoga {end}.", speaker="ada", id=f"t{week}", at=clock.now())
+        )
+        memory.consolidate()
+        clock.move(days=7)
+    habit = "Ada went to yoga: {} times since March 2026, on Sundays."
+    assert habit.format(5) in [e.text for e in memory.entries(Tier.SEMANTIC)]
+
+    memory.forget("t1")
+    memory.remember(
+        Turn("I went to yoga, today again.", speaker="ada", id="t5", at=clock.now())
+    )
+    memory.consolidate()
+
+    texts = [e.text for e in memory.entries(Tier.SEMANTIC)]
+    assert habit.format(5) in texts
+    assert all("t1" not in e.sources for e in memory.entries())
+
+
+def test_who_has_said_little_loses_none_of_it(open_memory, clock, monkeypatch):
+    """The share of an index counts from some words on; below them there is room."""
+    monkeypatch.setattr(pruning, "ROOM", 1_000)
+    memory = open_memory(policy="rules", index_share=0.1)
+    memory.remember(Turn("I moved to Porto in May.", speaker="ada", id="t1"))
+    memory.remember(Turn("The harbour is loud at night.", speaker="ada", id="t2"))
+    clock.move(days=30)
+    memory.remember(Turn("Hello again.", speaker="ada", id="t3"))
+
+    report = memory.consolidate()
+
+    assert "t2" not in {c.memory for c in report.changes if c.what == "archived"}
+    assert "t2" in {s for h in memory.recall("Porto harbour").hits for s in h.sources}

@@ -199,6 +199,17 @@ def test_who_was_erased_is_let_go_of(people, sleeper, home):
     assert not list(home.rglob("ledger.sqlite"))
 
 
+def test_what_a_sleeper_leaves_in_the_home_is_private(people, sleeper, home):
+    """Queue, locks and ledgers can be read by nobody else."""
+    told(people, "ada", "I'm vegetarian.")
+    sleeper.enqueue("ada", now=True)
+    sleeper.run()
+
+    files = [path for path in home.rglob("*") if path.is_file()]
+    assert {"sleep.sqlite", "sleep.lock"} <= {path.name for path in files}
+    assert [p.name for p in files if p.stat().st_mode & 0o077] == []
+
+
 # ------------------------------------------------------------------------- when it fails
 
 
@@ -232,10 +243,9 @@ def test_a_failed_sleep_is_tried_later_with_its_cause(failing, clock):
 
 
 def test_who_fails_keeps_nobody_else_awake(failing, clock):
-    """Bob sleeps though Ada, who is due before him, can't: for years on end."""
+    """Bob sleeps though Ada, who is due before him, can't, and couldn't for weeks."""
     policy, people, sleeper = failing
     told(people, "ada", "I'm vegetarian.")
-    told(people, "bob", "I'm vegetarian.")
     policy.fault = RuntimeError("broken")
     sleeper.enqueue("ada", now=True)
     for _ in range(60):
@@ -249,7 +259,9 @@ def test_who_fails_keeps_nobody_else_awake(failing, clock):
     broken = people.memory("ada")._home.folder("ada") / "sleep.lock"
     broken.unlink()
     broken.mkdir()
+    told(people, "bob", "I'm vegetarian.")
     sleeper.enqueue("bob", now=True)
+    assert [d.user for d in sleeper.waiting()] == ["ada", "bob"]
     assert slept(sleeper.run()) == ["bob"]
     (due,) = sleeper.waiting()
     assert (due.user, due.tries) == ("ada", 61)

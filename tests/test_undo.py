@@ -192,6 +192,30 @@ def test_a_reinforced_memory_is_as_strong_as_before(memory, tell, outcome):
     assert (after.trace, after.used) == (before.trace, before.used)
 
 
+def test_a_use_that_was_taken_back_says_nothing_of_the_next(memory, tell, clock):
+    """Whoever takes one use back didn't forbid the memory to be of use."""
+    tell("I might buy a boat.", sleep=False)
+    for used in (1, 1, 2):
+        clock.move(days=1)
+        recall = memory.recall("which boat?")
+        memory.learn(Feedback(recall.id, used=["t1"]))
+        report = memory.consolidate()
+        assert (report.reinforced, memory.entry("t1").used) == (1, used)
+        if clock.now() == T0 + DAY:
+            memory.undo(changes(memory, "t1", "used")[0])
+
+
+def test_who_moves_after_a_move_that_was_none_has_moved(memory, tell):
+    """Lyon was taken back; Porto puts an end to Berlin as it would have anyway."""
+    tell("I live in Berlin.")
+    tell("I live in Lyon now.", 30)
+    berlin = fact(memory, "Berlin").id
+    memory.undo(changes(memory, berlin, "superseded")[0])
+    tell("I live in Porto now.", 60)
+
+    assert memory.entry(berlin).superseded_by == fact(memory, "Porto").id
+
+
 def test_undoing_a_life_of_changes_ends_where_it_began(memory, tell, clock):
     """The last first, down to the first: the memory is as it was heard."""
     tell("I might buy a boat.", sleep=False)

@@ -108,7 +108,8 @@ def _slept(at: datetime, store: Store, parts: Parts, config: Config) -> _Nap:
             continue
         with store.transaction():
             if store.revision() == seen:
-                nap.draft.write()
+                with _timed("writing", nap.steps):
+                    nap.draft.write()
                 return nap
     # Somebody decides all the time: let them wait for once.
     with store.transaction():

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from psm_core.protocols import Access, Store
-from psm_core.types import Change, Conflict, Entry, Tier
+from psm_core.types import Change, Conflict, Entry, Outcome, Tier
 
 if TYPE_CHECKING:
     from psm_core.protocols import Vector
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 UNDONE = "undone"
 """What the history of a memory says where somebody took a change back."""
 
+ANEW = frozenset({*map(str, Outcome), "superseded", "contradicted"})
+"""Changes that something new brings about each time: a use, another fact.  Who took
+one of them back has said nothing about the next."""
 
 _WORD = re.compile(r"\w+")
 
@@ -137,9 +140,9 @@ class Draft:
 
         Returns:
             False where a person undid the same change of this memory before: what
-            they took back isn't done to them again.
+            they took back isn't done to them again, unless it is done `ANEW`.
         """
-        if what in self._undone(memory_id):
+        if what not in ANEW and what in self._undone(memory_id):
             return False
         before = self.find(memory_id)
         self._now[memory_id] = now = replace(before, **values)

@@ -32,7 +32,9 @@ def forget(memory_id: str, *, store: Store, parts: Parts) -> None:
             if turn in fact.sources and len(fact.sources) > 1:
                 why = "the fact that covered it was forgotten"
                 uncover(fact, store, parts, why=why, save=turn)
-                store.forget(fact.id, parts.clock.now())
+                # Nobody wants the fact itself forgotten: it may be drawn anew from
+                # the turns that are left.
+                store.forget(fact.id, parts.clock.now(), for_good=False)
         for passage in _passages(turn, store) if turn else [entry.id]:
             store.forget(passage, parts.clock.now())
 

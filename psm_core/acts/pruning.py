@@ -15,27 +15,41 @@ from psm_core.types import Entry, Tier
 SPARED = "the sentences that are left carry it"
 """Why fewer words of an episode stand in the index."""
 
+FULL = "the index holds all it may, and least is left of this"
+"""Why an episode leaves an index that is full."""
+
 CROWDED = "what was said takes more of the index than it may, and this is the weakest"
 """Why an episode that hasn't faded leaves the index."""
+
+
+ROOM = 1_000
+"""Words for which any index has room: who has said so little loses none of it."""
 
 
 def archive_faded(draft: Draft, config: Config) -> None:
     """Episodes of which too little is left at the person's present go to the archive.
 
     Counted to when the person was last heard, not to the clock on the wall: who
-    comes back after a year finds the memory as it was left.
+    comes back after a year finds the memory as it was left.  Where there are more
+    than the index may hold, those of which least is left go too.
     """
-    below = config.archive_below
-    reason = f"less than {below:.1%} of it is left"
     touched = {e.id: e for e in draft.touched()}
-    faded = [i for i in draft.store.faded(below, draft.at) if i not in touched]
-    faded += [
-        i
+    left = {i: left for i, left in draft.store.fading(draft.at) if i not in touched}
+    left |= {
+        i: retained(e, draft.at)
         for i, e in touched.items()
-        if e.tier is Tier.EPISODIC and retained(e, draft.at) < below
-    ]
-    for memory_id in faded:
-        archive(memory_id, reason, draft)
+        if e.tier is Tier.EPISODIC and not e.pinned
+    }
+    # Of equals, who was heard first goes first.
+    order = sorted(left.items(), key=lambda pair: pair[1])
+    below = config.archive_below
+    for n, (memory_id, strength) in enumerate(order):
+        if strength < below:
+            archive(memory_id, f"less than {below:.1%} of it is left", draft)
+        elif len(order) - n > config.index_most:
+            archive(memory_id, FULL, draft)
+        else:
+            return
 
 
 def condense(draft: Draft, parts: Parts, config: Config, most: int) -> int:
@@ -73,7 +87,7 @@ def fit(draft: Draft, config: Config) -> None:
     if config.index_share >= 1:
         return
     cutoff = _cutoff(draft, config)
-    allowed = config.index_share * draft.store.heard(cutoff)
+    allowed = max(config.index_share * draft.store.heard(cutoff), ROOM)
     held, episodes = _weights(draft, cutoff)
     for weight in episodes:
         if held <= allowed:

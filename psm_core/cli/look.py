@@ -143,6 +143,8 @@ def doctor(*, user: User = DEFAULT, home: Home = None, as_json: Json = False) ->
 
 
 def plugins(*, as_json: Json = False) -> None:
-    """What is installed: encoders, policies, integrations."""
-    offers = Plugins().offers.all()
-    emit(as_json, offers, tables.plugins(offers))
+    """What is installed, from where, and what is missing: plugins and their offers."""
+    known = Plugins()
+    listing, offers = known.listing(), known.offers.all()
+    value = {"plugins": listing, "offers": [tables.offer(each) for each in offers]}
+    emit(as_json, value, tables.plugins(listing), "", tables.offers(offers))

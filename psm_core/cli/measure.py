@@ -1,4 +1,4 @@
-"""Commands that measure: psm bench speed, recall, sleep, nights."""
+"""Commands that measure: psm bench speed, recall, sleep, facts, nights."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Group
 from rich.text import Text
 
 from psm_core.cli.options import Json
-from psm_core.cli.screen import columns, emit, plain, say
+from psm_core.cli.screen import DIM, columns, emit, line, plain, say
 
 app = typer.Typer(
     help="What the walks cost, what a recall finds, what a sleep saves.",
@@ -137,3 +138,25 @@ def nights(
     if plot is not None:
         bench.plot(course, plot)
     emit(as_json, [plain(month) for month in course], table)
+
+
+@app.command(epilog="Example: psm bench facts --count 20")
+def facts(
+    *,
+    count: Annotated[int, typer.Option(min=1, help="How many are drawn.")] = 100,
+    seed: Annotated[int, typer.Option(help="Of the draw.")] = 4,
+    as_json: Json = False,
+) -> None:
+    """Facts that sleeps left, drawn at random, beside the turns they rest on."""
+    bench = importlib.import_module("psm_core.bench.facts")
+    drawn, of = bench.facts(count, seed, on_step=say)
+    table = columns("", "life", "sure", "fact, and what was said")
+    for number, fact in enumerate(drawn, 1):
+        said = [line(f"“{text}”", DIM) for text in fact.said]
+        table.add_row(
+            str(number),
+            fact.life,
+            f"{fact.confidence:.2f}",
+            Group(line(fact.text, "bold"), *said),
+        )
+    emit(as_json, {"of": of, "facts": [plain(fact) for fact in drawn]}, table)

@@ -12,7 +12,8 @@ from rich.text import Text
 from psm_core.acts.explain import duration
 from psm_core.cli.screen import DIM, bar, clean, columns, day, indented, line, plain
 from psm_core.ingest import Ingested
-from psm_core.plugins import Offer
+from psm_core.offers import Offer
+from psm_core.plugins import Plugin
 from psm_core.types import (
     Action,
     Change,
@@ -256,9 +257,31 @@ def erased(proof: Erasure) -> RenderableType:
     )
 
 
-def plugins(offers: Iterable[Offer]) -> Table:
-    """What is offered, by whom, and the extra that brings it."""
-    table = columns("kind", "name", "extra", "from")
-    for offer in offers:
-        table.add_row(offer.kind, offer.name, offer.extra, line(str(offer.target)))
+def plugins(found: Iterable[Plugin]) -> Table:
+    """Each plugin, the distribution that it came with, and what it takes part in."""
+    table = columns("plugin", "from", "hooks")
+    for plugin in found:
+        source = f"{plugin.distribution} {plugin.version}".strip()
+        hooks = ", ".join(plugin.hooks) or "none"
+        table.add_row(clean(plugin.name), clean(source), Text(hooks))
     return table
+
+
+def offers(found: Iterable[Offer]) -> Table:
+    """Each offer, and whether it can be used: what is missing, what brings that."""
+    table = columns("kind", "name", "")
+    for each in found:
+        lacking = each.missing()
+        state: RenderableType = Text("ready", "green")
+        if lacking:
+            missing = line(f"missing: {', '.join(lacking)}", "yellow")
+            state = Group(missing, Text(clean(each.install)))
+        table.add_row(each.kind, clean(each.name), state)
+    return table
+
+
+def offer(each: Offer) -> dict[str, Any]:
+    """The same for a machine."""
+    whole: dict[str, Any] = plain(each)
+    lacking = {"missing": each.missing(), "install": each.install}
+    return whole | {"target": each.place} | lacking

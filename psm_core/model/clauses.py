@@ -40,6 +40,11 @@ _SUPPOSED = re.compile(
 _TAKEN_BACK = re.compile(
     r"(?:but|though|although|except|unless|yet|or)\b", re.IGNORECASE
 )
+_DOUBTED = re.compile(
+    r"(?:i|we) (?:think|guess|believe|suppose|reckon|hope|imagine)$"
+    r"|(?:maybe|perhaps|probably|apparently|supposedly|or something|or so|not sure)$",
+    re.IGNORECASE,
+)
 _TOKEN = re.compile(r"[^\s,;:!?()\"]+(?:[,:][^\s,;:!?()\"]+)*|[,;:!?()\"]")
 _LEAD_IN = re.compile(
     rf"^(?:(?:{'|'.join(sorted(lexicon.OPENERS))})\b[,:!.\s]*|"
@@ -129,8 +134,11 @@ def _of_sentence(sentence: str, names: frozenset[str]) -> list[Clause]:
             _TAKEN_BACK.match(next_piece) and not _verbal(next_piece)
             for next_piece in pieces[at + 1 : at + 2]
         )
+        # "I live in Bergen, I think": the doubt stands apart, and would be lost.
+        doubted = any(_DOUBTED.match(after) for after in pieces[at + 1 : at + 2])
         limits = _LIMITS.search(f" {clause.rest}") is not None
-        found.append(clause._replace(limited=supposed or taken_back or limits))
+        limited = supposed or taken_back or doubted or limits
+        found.append(clause._replace(limited=limited))
     return found
 
 

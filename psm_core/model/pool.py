@@ -68,6 +68,9 @@ _WHEN = words.any_of(
     ]
 )
 
+_LEAST = 1e-6
+"""A best of less is no best that others can have a share of."""
+
 
 def learned_features(cue: Cue, candidates: Sequence[Candidate]) -> Table:
     """What a trained policy sees of each candidate.
@@ -107,7 +110,8 @@ def _rank(column: Column) -> Column:
 
 def _share(column: Column) -> Column:
     most = float(column.max(initial=0.0))
-    return column / most if most > 0 else np.zeros(len(column))
+    # A share of next to nothing has no end.
+    return column / most if most > _LEAST else np.zeros(len(column))
 
 
 # ----------------------------------------------------------- among the others

@@ -45,7 +45,7 @@ _TELLING = {
 _ALONE = lexicon.listed(
     "smoke drink drive run swim cook vape meditate cycle ski surf jog"
 )
-_OPEN_END = lexicon.FUNCTION_WORDS - lexicon.listed(
+_OPEN_END = (lexicon.FUNCTION_WORDS | {"without", "per", "via"}) - lexicon.listed(
     "up down out off now again once all not so"
 )
 _RELATIVE = words.any_of(
@@ -200,6 +200,8 @@ def _is_speaker(first: str, name: str) -> bool:
 def _head(clause: Clause) -> str | None:
     """The words up to the main verb, with the first verb in the third person."""
     tokens = [t.casefold() for t in clause.head]
+    if not _UNRESOLVED.isdisjoint(tokens):
+        return None
     if clause.who != SELF:
         return " ".join(tokens)
     contracted = _CONTRACTED.get(clause.subject.casefold())

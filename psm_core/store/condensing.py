@@ -28,12 +28,14 @@ _TRACES = (
 class Condensing(Changing):
     """What has faded, which words can be spared, and what fills the index."""
 
-    def faded(self, below: float, at: datetime) -> list[str]:
-        """The ids of unpinned episodes that retain less than *below* at a moment.
+    def fading(self, at: datetime) -> list[tuple[str, float]]:
+        """What the unpinned episodes of the index retain at a moment, least first.
 
         Args:
-            below: Strength in [0, 1].
             at: Aware datetime.
+
+        Returns:
+            Their ids, each with a strength in [0, 1].
         """
         with self.reading():
             found = self.rows(_TRACES)
@@ -43,7 +45,8 @@ class Condensing(Changing):
         strength, half_life, anchored_at, floor = map(np.array, columns)
         elapsed = np.maximum(rows.micros(at) - anchored_at, 0)
         left = remaining(strength, floor, elapsed / half_life)
-        return [name for name, low in zip(names, left < below, strict=True) if low]
+        order = np.argsort(left, kind="stable").tolist()
+        return [(names[n], float(left[n])) for n in order]
 
     def ripe(self, before: datetime, most: int) -> list[Entry]:
         """Episodes said before a moment that no sleep has condensed, oldest first.

@@ -12,13 +12,18 @@ from psm_core.types import Entry, Tier
 class Forgetting(Changing):
     """Deleting one memory, and what rests on it alone."""
 
-    def forget(self, memory_id: str, at: datetime) -> None:
+    def forget(self, memory_id: str, at: datetime, *, for_good: bool = True) -> None:
         """Delete one memory from ledger, words, index, archive, log and WAL.
 
         A fact that rests on the same turn alone goes with it; one that rests on
         more loses that source.  Its id stays, as a digest that can't be turned back,
-        so that hearing the turn again doesn't bring it back.  In Chroma, which never
-        had the words, its vector goes with the next `flush`.
+        so that hearing the turn again doesn't bring it back.  In the index, which
+        never had the words, its vector goes with the next `flush`.
+
+        Args:
+            memory_id: Which.
+            at: When.
+            for_good: False leaves no trace, so that the same may be stored again.
 
         Raises:
             UnknownMemoryError: No memory has this id.
@@ -26,7 +31,7 @@ class Forgetting(Changing):
         with self.transaction():
             target = self.find(memory_id)
             turns = () if self._born_a_fact(target.seq) else target.sources
-            self._delete(target, at)
+            self._delete(target, at if for_good else None)
             self._unfound(turns, at)
             self.shred()
 
@@ -47,7 +52,7 @@ class Forgetting(Changing):
         # Not by its tier: facts are archived too.
         return bool(self.rows("SELECT fact FROM memory WHERE seq = ?", (seq,))[0][0])
 
-    def _delete(self, target: Entry, at: datetime) -> None:
+    def _delete(self, target: Entry, at: datetime | None) -> None:
         seq, tier = target.seq, target.tier
         length, number = self._size(seq)
         if tier is not Tier.ARCHIVAL:
@@ -63,7 +68,8 @@ class Forgetting(Changing):
         )
         # Vector, sources, place, accesses, conflicts and history go with it.
         self.run("DELETE FROM memory WHERE seq = ?", (seq,))
-        self.run(
-            "INSERT OR IGNORE INTO tombstone VALUES (?, ?)",
-            (archive.digest(target.id), rows.micros(at)),
-        )
+        if at is not None:
+            self.run(
+                "INSERT OR IGNORE INTO tombstone VALUES (?, ?)",
+                (archive.digest(target.id), rows.micros(at)),
+            )

@@ -17,7 +17,8 @@ from psm_core.errors import (
     EncoderMismatchError,
     StoreError,
 )
-from psm_core.store import parcel, schema
+from psm_core.protocols import IndexKind
+from psm_core.store import index, parcel, schema
 from psm_core.store.folder import (
     GONE,
     contents,
@@ -48,15 +49,24 @@ class Home:
         encoder_name: The encoder of this process; a store refuses another than its
             own.
         width: Numbers in one of its vectors.
+        kind: What proposes which vectors are near.  A folder that is open in this
+            process keeps the index that it was opened with.
 
     Raises:
         StoreError: The folder can't be made.
     """
 
-    def __init__(self, config: Config, encoder_name: str, width: int) -> None:
+    def __init__(
+        self,
+        config: Config,
+        encoder_name: str,
+        width: int,
+        kind: IndexKind = index.KIND,
+    ) -> None:
         self._config = config
         self._encoder = encoder_name
         self._width = width
+        self._kind = kind
         with reaching(f"making the home {config.home}"):
             make(config.home)
             self._people = config.home.resolve() / "people"
@@ -200,7 +210,7 @@ class Home:
         return self._shard(folder, user)
 
     def _shard(self, folder: Path, user: str) -> Shard:
-        return Shard(folder, user, self._encoder, self._width, self._config)
+        return Shard(folder, user, self._encoder, self._width, self._config, self._kind)
 
     def _require_encoder(self, manifest: parcel.Manifest) -> None:
         theirs = (manifest.encoder, manifest.width)

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import logging
 import os
-import shutil
 import sys
-import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from psm_core.protocols import IndexKind
+from psm_core.store.guarded import CHROMA, IndexFault, NoIndexError, foreign
 from psm_core.types import Tier
 
 if TYPE_CHECKING:
     from psm_core.protocols import Matrix, Vector
-
-logger = logging.getLogger(__name__)
 
 BATCH = 2000
 """Rows in one call; Chroma takes 5,461."""
@@ -31,27 +28,19 @@ PROBE = 32
 _COSINE = {"hnsw": {"space": "cosine"}}
 
 
-class IndexFault(Exception):  # noqa: N818  # never leaves the store
-    """What Chroma has can't be used; the ledger has all that it held."""
-
-
-class NoIndexError(Exception):
-    """Chroma can't be used by this process, whatever it has; never leaves the store."""
-
-
-class Index:
+class ChromaIndex:
     """One person's vectors in Chroma: a collection for each live tier.
 
-    Whoever makes one holds the person's lock.  Opening leaves a mark until the
+    Implements `psm_core.protocols.Index`.  Opening leaves a mark until the
     collections have answered, because a damaged file can kill the process: the next
     opening finds the mark, and makes the index anew instead of dying too.
 
     Args:
-        folder: Where Chroma keeps its files; made if missing.
+        folder: Where Chroma keeps its files.
         width: D, the numbers in one vector.
 
     Raises:
-        IndexFault: What is there can't be opened, or doesn't answer.
+        IndexFault: What is there doesn't answer.
         NoIndexError: Chroma can't be used by this process.
     """
 
@@ -60,83 +49,63 @@ class Index:
         self._folder = folder
         self._collections: dict[Tier, Any] = {}
         self._client: Any = None
-        with _foreign():
-            folder.mkdir(mode=0o700, exist_ok=True)
-            mark = folder / "opening"
-            if mark.exists():
-                raise IndexFault("the last opening didn't come to its end")
-            mark.touch(mode=0o600)
-            try:
-                path = _process.spelled(folder)
-                _process.opened = True
-                self._client = chromadb.PersistentClient(path, _settings())
-                _process.clients.append(self._client)
-                self._find_collections()
-                self._probe(width)
-            except BaseException:
-                self.close()
-                _process.failed()
-                raise
-            mark.unlink()
+        mark = folder / "opening"
+        if mark.exists():
+            raise IndexFault("the last opening didn't come to its end")
+        mark.touch(mode=0o600)
+        try:
+            path = _process.spelled(folder)
+            _process.opened = True
+            self._client = chromadb.PersistentClient(path, _settings())
+            _process.clients.append(self._client)
+            self._find_collections()
+            self._probe(width)
+        except BaseException:
+            self.close()
+            _process.failed()
+            raise
+        mark.unlink()
         self._tighten()
-
-    @property
-    def stamp(self) -> str:
-        """Which making of the index this is; the ledger remembers it. "" if none."""
-        with contextlib.suppress(OSError, UnicodeDecodeError):
-            return (self._folder / "stamp").read_text(encoding="utf-8")
-        return ""
-
-    def renew_stamp(self) -> str:
-        """Give the index a stamp that no other has."""
-        stamp = uuid.uuid4().hex
-        with _foreign():
-            (self._folder / "stamp").write_text(stamp, encoding="utf-8")
-        return stamp
 
     def count(self, tier: Tier) -> int:
         """How many vectors of this tier are here."""
-        with _foreign():
-            found = self._collections.get(tier)
-            return 0 if found is None else int(found.count())
+        found = self._collections.get(tier)
+        return 0 if found is None else int(found.count())
 
     def propose(self, tier: Tier, vector: Vector, most: int) -> list[tuple[int, float]]:
         """The *most* memories that may be nearest: (seq, cosine), best first."""
         collection = self._collections.get(tier)
         if collection is None:
             return []
-        with _foreign():
-            found = collection.query(
-                query_embeddings=[vector], n_results=most, include=["distances"]
-            )
-            names, distances = found["ids"][0], found["distances"][0]
-            return [(int(n), 1.0 - d) for n, d in zip(names, distances, strict=True)]
+        found = collection.query(
+            query_embeddings=[vector], n_results=most, include=["distances"]
+        )
+        names, distances = found["ids"][0], found["distances"][0]
+        return [(int(n), 1.0 - d) for n, d in zip(names, distances, strict=True)]
 
     def put(self, tier: Tier, seqs: Sequence[int], rows: Matrix) -> None:
         """Take in vectors, or put them in the place of those with these numbers."""
-        with _foreign():
-            if tier not in self._collections:
-                self._collections[tier] = self._client.get_or_create_collection(
-                    str(tier), embedding_function=None, configuration=_COSINE
-                )
-            for start in range(0, len(seqs), BATCH):
-                names = [str(seq) for seq in seqs[start : start + BATCH]]
-                self._collections[tier].upsert(names, rows[start : start + BATCH])
+        if tier not in self._collections:
+            self._collections[tier] = self._client.get_or_create_collection(
+                str(tier), embedding_function=None, configuration=_COSINE
+            )
+        for start in range(0, len(seqs), BATCH):
+            names = [str(seq) for seq in seqs[start : start + BATCH]]
+            self._collections[tier].upsert(names, rows[start : start + BATCH])
         self._tighten()
 
     def drop(self, tier: Tier, seqs: Sequence[int]) -> None:
         """Let go of the vectors with these numbers; those that aren't here too."""
         if tier not in self._collections:
             return
-        with _foreign():
-            for start in range(0, len(seqs), BATCH):
-                names = [str(seq) for seq in seqs[start : start + BATCH]]
-                self._collections[tier].delete(names)
+        for start in range(0, len(seqs), BATCH):
+            names = [str(seq) for seq in seqs[start : start + BATCH]]
+            self._collections[tier].delete(names)
 
     def close(self) -> None:
         """Let go of Chroma's files and threads."""
         if self._client is not None:
-            with contextlib.suppress(IndexFault), _foreign():
+            with contextlib.suppress(IndexFault), foreign():
                 self._client.close()
             _process.clients.remove(self._client)
         self._client = None
@@ -166,14 +135,8 @@ class Index:
                 path.chmod(0o700 if path.is_dir() else 0o600)
 
 
-def wipe(folder: Path) -> None:
-    """Remove an index with all its files.
-
-    Raises:
-        IndexFault: Something of it can't be removed.
-    """
-    with _foreign(), contextlib.suppress(FileNotFoundError):
-        shutil.rmtree(folder)
+KIND = IndexKind(CHROMA, ChromaIndex)
+"""The index of a store that isn't told of another."""
 
 
 class _Process:
@@ -235,20 +198,3 @@ def _settings() -> Any:
         allow_reset=False,
         is_persistent=True,
     )
-
-
-@contextlib.contextmanager
-def _foreign() -> Iterator[None]:
-    """Whatever goes wrong in Chroma is one thing to us: an index to make anew."""
-    try:
-        yield
-    except IndexFault:
-        raise
-    # Its errors have no common base, and come from three languages.
-    except Exception as fault:
-        raise IndexFault(type(fault).__name__) from fault
-    except BaseException as fault:
-        # A panic of its Rust part isn't an Exception to Python.
-        if type(fault).__name__ != "PanicException":
-            raise
-        raise IndexFault("PanicException") from fault

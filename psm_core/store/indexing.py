@@ -15,20 +15,20 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from psm_core.config import Config
-from psm_core.store import archive, exact
-from psm_core.store.index import Index, IndexFault, NoIndexError, wipe
+from psm_core.store import archive, exact, guarded
+from psm_core.store.guarded import Guarded, IndexFault, NoIndexError
 from psm_core.store.ledger import Ledger
 from psm_core.store.rows import LIVE, STORED
 from psm_core.store.tables import WAITING
 from psm_core.types import Tier
 
 if TYPE_CHECKING:
-    from psm_core.protocols import Matrix, Numbers
+    from psm_core.protocols import IndexKind, Matrix, Numbers
 
 logger = logging.getLogger(__name__)
 
 BATCH = 1000
-"""Vectors that Chroma takes in at once, in half a second; other threads wait."""
+"""Vectors that the index takes in at once, in half a second; other threads wait."""
 
 BLOCK = 4096
 """Vectors that are read from the ledger at once."""
@@ -42,10 +42,17 @@ class Indexing(Ledger):
     """
 
     def __init__(
-        self, folder: Path, user: str, encoder: str, width: int, config: Config
+        self,
+        folder: Path,
+        user: str,
+        encoder: str,
+        width: int,
+        config: Config,
+        kind: IndexKind,
     ) -> None:
         super().__init__(folder, user, encoder, width, config)
-        self._index: Index | None = None
+        self._kind = kind
+        self._index: Guarded | None = None
         self._failed = ""
         self._doubted = False
         self._absent = False
@@ -60,7 +67,7 @@ class Indexing(Ledger):
         """Bring the index up to date if this process holds it; how many rows went in.
 
         Costs next to nothing until ``index_batch`` vectors wait, so it may be called
-        after each addition.  Inside a transaction it does nothing, for Chroma can't
+        after each addition.  Inside a transaction it does nothing, for an index can't
         take back what the ledger undoes.
         """
         with self._lock:
@@ -110,7 +117,7 @@ class Indexing(Ledger):
                 " NOT EXISTS (SELECT 1 FROM memory WHERE seq = value AND tier = ?)",
                 (str(tier), numbers, str(tier)),
             )
-            # Another process changed a vector while Chroma worked: they wait on, and
+            # Another process changed a vector while the index worked: they wait on, and
             # the next round puts the new ones in the place of these.
             if self._changes(tier) != version:
                 return 0
@@ -122,7 +129,7 @@ class Indexing(Ledger):
         self._rows[tier].clear(version)
         return marked
 
-    def _drop_stale(self, index: Index) -> None:
+    def _drop_stale(self, index: Guarded) -> None:
         for tier in LIVE:
             with self.reading():
                 found = self.rows("SELECT seq FROM stale WHERE tier = ?", (str(tier),))
@@ -160,7 +167,7 @@ class Indexing(Ledger):
         return int(found[0][0])
 
     def _waiting(self) -> int:
-        """How many vectors Chroma hasn't taken in, or must let go of."""
+        """How many vectors the index hasn't taken in, or must let go of."""
         found = self.rows(
             f"SELECT (SELECT count(*) FROM memory WHERE {WAITING})"
             " + (SELECT count(*) FROM stale)"
@@ -212,12 +219,11 @@ class Indexing(Ledger):
             return False
         return True
 
-    def _opened(self, *, renew: bool) -> Index | None:
-        folder = self.folder / "chroma"
+    def _opened(self, *, renew: bool) -> Guarded | None:
         why = self._failed
         if not why and self.meta("index"):
             try:
-                index = Index(folder, self.width)
+                index = self._as_it_is()
             except IndexFault as fault:
                 why = f"it can't be opened ({fault})"
             else:
@@ -230,10 +236,25 @@ class Indexing(Ledger):
         self._doubted = True
         return None
 
-    def _disagreement(self, index: Index) -> str:
+    def _as_it_is(self) -> Guarded:
+        """The index that is there, opened.
+
+        Raises:
+            IndexFault: It isn't this ledger's, or can't be opened.
+            NoIndexError: It can't be used by this process.
+        """
+        if why := self._not_ours():
+            raise IndexFault(why)
+        return Guarded(self._kind, self.folder, self.width)
+
+    def _not_ours(self) -> str:
+        ours = guarded.stamp(self._kind, self.folder) == self.meta("index")
+        return "" if ours else "it is another's, or a copy of an older one"
+
+    def _disagreement(self, index: Guarded) -> str:
         """What is wrong with an open index; "" where it may be trusted."""
-        if index.stamp != self.meta("index"):
-            return "it is another's, or a copy of an older one"
+        if why := self._not_ours():
+            return why
         for tier in LIVE:
             due = self._due(tier)
             if (count := index.count(tier)) < due:
@@ -241,7 +262,7 @@ class Indexing(Ledger):
         return ""
 
     def _due(self, tier: Tier) -> int:
-        """How many vectors of this tier the ledger thinks Chroma has."""
+        """How many vectors of this tier the ledger thinks the index has."""
         found = self.rows(
             "SELECT memories - (SELECT count(*) FROM memory"
             f" WHERE {WAITING} AND tier = t.tier) FROM tally t WHERE tier = ?",
@@ -249,17 +270,16 @@ class Indexing(Ledger):
         )
         return int(found[0][0])
 
-    def _made_anew(self, why: str) -> Index:
+    def _made_anew(self, why: str) -> Guarded:
         """An empty index; everything waits for it again. Nothing is lost."""
         if why:
             logger.warning("the index is made anew from the ledger: %s", why)
-        folder = self.folder / "chroma"
-        wipe(folder)
-        index = Index(folder, self.width)
+        guarded.wipe(self.folder)
+        index = Guarded(self._kind, self.folder, self.width)
         with self.transaction():
             self.run("UPDATE memory SET indexed = 0 WHERE indexed = 1")
             self.run("DELETE FROM stale")
-            self.set_meta("index", index.renew_stamp())
+            self.set_meta("index", guarded.renew_stamp(self._kind, self.folder))
         self._failed, self._doubted = "", False
         return index
 

@@ -11,7 +11,7 @@ from filelock import Timeout
 
 from psm_core.errors import StoreCorruptError, StoreError
 from psm_core.store import rows, words
-from psm_core.store.index import Index, IndexFault, NoIndexError
+from psm_core.store.guarded import Guarded, IndexFault, NoIndexError
 from psm_core.store.searching import Searching
 from psm_core.types import Fault
 
@@ -63,7 +63,7 @@ class Keeping(Searching):
         The old index isn't opened, so this helps even where opening it kills.
 
         Raises:
-            StoreError: Another process holds the index, or Chroma can't be used.
+            StoreError: Another process holds the index, or it can't be used.
         """
         with self._lock:
             self._require_open()
@@ -77,7 +77,7 @@ class Keeping(Searching):
             if not self._take_index(renew=True):
                 self._failed = before
                 raise StoreError(
-                    f"the index of {self._user} is held by another process, or Chroma "
+                    f"the index of {self._user} is held by another process, or "
                     "can't be used; close it there, or look into the log"
                 )
         return self._catch_up()
@@ -157,7 +157,7 @@ class Keeping(Searching):
             except Timeout:
                 return []
             try:
-                index = Index(self.folder / "chroma", self.width)
+                index = self._as_it_is()
             except (IndexFault, NoIndexError) as fault:
                 return [_mendable(f"it can't be opened ({fault})")]
             else:
@@ -168,7 +168,7 @@ class Keeping(Searching):
             finally:
                 self._hold.release()
 
-    def _compared(self, index: Index) -> list[Fault]:
+    def _compared(self, index: Guarded) -> list[Fault]:
         try:
             if why := self._disagreement(index):
                 return [_mendable(why)]

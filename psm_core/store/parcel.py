@@ -1,4 +1,4 @@
-"""One person as one file: a zip with a manifest and the whole ledger."""
+"""One person as one file: a zip with a manifest, the ledger, and what is beside it."""
 
 from __future__ import annotations
 
@@ -11,19 +11,23 @@ import sqlite3
 import tempfile
 import zipfile
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, NamedTuple, get_type_hints
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, get_type_hints
 
 from psm_core.errors import SchemaError, StoreCorruptError, StoreError, StoreFullError
-from psm_core.store import schema
+from psm_core.store import beside, schema
 from psm_core.store.faults import translated, unreachable
 from psm_core.store.ledger import FILE, Ledger
 
 if TYPE_CHECKING:
-    from psm_core.store.finding import Finding
+    from psm_core.store.shard import Shard
 
-FORMAT = 1
-"""Of the file as a whole; the ledger inside has a schema of its own."""
+FORMAT = 2
+"""Of the file as a whole; the ledger inside has a schema of its own.
+
+Since 2, files that stand beside the ledger come along.
+"""
 
 MANIFEST = "manifest.json"
 
@@ -33,8 +37,16 @@ _SPARE_BYTES = 2**24
 """What must stay free on the disk after an import."""
 
 
+class Part(NamedTuple):
+    """One file of a parcel, as its manifest describes it."""
+
+    name: str
+    bytes: int
+    sha256: str
+
+
 class Manifest(NamedTuple):
-    """What a parcel says of itself."""
+    """What a parcel says of itself; ``files`` are those beside the ledger."""
 
     format: int
     user: str
@@ -44,9 +56,15 @@ class Manifest(NamedTuple):
     sha256: str
     bytes: int
     memories: int
+    files: tuple[Part, ...] = ()
+
+    @property
+    def parts(self) -> list[Part]:
+        """All files but the manifest; the ledger comes first."""
+        return [Part(FILE, self.bytes, self.sha256), *self.files]
 
 
-def pack(ledger: Finding, path: Path) -> None:
+def pack(ledger: Shard, path: Path) -> None:
     """Write the whole person into one file; all of it or nothing.
 
     Args:
@@ -58,21 +76,14 @@ def pack(ledger: Finding, path: Path) -> None:
     """
     try:
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=".psm-") as scratch:
-            copy, parcel = Path(scratch) / FILE, Path(scratch) / "parcel"
-            ledger.run("VACUUM INTO ?", (str(copy),))
-            manifest = Manifest(
-                format=FORMAT,
-                user=ledger.user,
-                encoder=ledger.encoder,
-                width=ledger.width,
-                schema=schema.SCHEMA,
-                sha256=_digest(copy),
-                bytes=copy.stat().st_size,
-                memories=sum(ledger.counts().values()),
-            )
+            manifest = _copied(ledger, Path(scratch))
+            parcel = Path(scratch) / "parcel"
             with zipfile.ZipFile(parcel, "w", zipfile.ZIP_DEFLATED) as box:
-                box.writestr(MANIFEST, json.dumps(manifest._asdict(), indent=2))
-                box.write(copy, FILE)
+                files = [part._asdict() for part in manifest.files]
+                told = manifest._asdict() | {"files": files}
+                box.writestr(MANIFEST, json.dumps(told, indent=2))
+                for part in manifest.parts:
+                    box.write(Path(scratch) / part.name, part.name)
             parcel.chmod(0o600)
             _sync(parcel)
             parcel.replace(path)
@@ -82,26 +93,50 @@ def pack(ledger: Finding, path: Path) -> None:
         raise unreachable(fault, f"writing {path}") from fault
 
 
+def _copied(ledger: Shard, to: Path) -> Manifest:
+    """Copy all that travels, as it is at one moment, and describe it."""
+    folder, user = ledger.folder, ledger.user
+    with beside.held(folder, user, ledger.config.busy_seconds) as names:
+        memories = ledger.copy(to / FILE)
+        for name in names:
+            beside.copy(folder / name, to / name, user)
+    return Manifest(
+        format=FORMAT,
+        user=user,
+        encoder=ledger.encoder,
+        width=ledger.width,
+        schema=schema.SCHEMA,
+        sha256=_digest(to / FILE),
+        bytes=(to / FILE).stat().st_size,
+        memories=memories,
+        files=tuple(
+            Part(name, (to / name).stat().st_size, _digest(to / name)) for name in names
+        ),
+    )
+
+
 def unpack(path: Path, folder: Path) -> Manifest:
-    """Put the ledger of a parcel into an empty folder, once it is known to be whole.
+    """Put the files of a parcel into an empty folder, once they are known to be whole.
 
     Args:
         path: The parcel.
-        folder: Where the ledger goes.
+        folder: Where they go.
 
     Returns:
         What the parcel says of itself, all of it checked.
 
     Raises:
         SchemaError: It was written by a newer release.
-        StoreFullError: The ledger wouldn't fit on the disk.
+        StoreFullError: They wouldn't fit on the disk.
         StoreCorruptError: It isn't a parcel, or not as it was written.
         StoreError: The file can't be read.
     """
     try:
         with zipfile.ZipFile(path) as box:
             manifest = _read_manifest(box, path)
-            _take_out(box, manifest, folder / FILE, path)
+            _require_space(manifest, folder, path)
+            for part in manifest.parts:
+                _take_out(box, part, folder, path)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as fault:
         raise _broken(path, type(fault).__name__) from fault
     except OSError as fault:
@@ -109,6 +144,10 @@ def unpack(path: Path, folder: Path) -> Manifest:
             raise
         raise unreachable(fault, f"reading {path}") from fault
     _inspect(folder / FILE, manifest, path)
+    for part in manifest.files:
+        if not beside.is_sound(folder / part.name, manifest.user):
+            why = f"{part.name} is damaged, or has more than tables and indexes"
+            raise _broken(path, why)
     return manifest
 
 
@@ -122,50 +161,77 @@ def adopt(ledger: Ledger, user: str) -> None:
 
 
 def _read_manifest(box: zipfile.ZipFile, path: Path) -> Manifest:
-    if sorted(box.namelist()) != sorted([MANIFEST, FILE]):
-        raise _broken(path, "it holds other files than a manifest and a ledger")
+    inside = box.namelist()
+    if len(set(inside)) < len(inside) or not {MANIFEST, FILE} <= set(inside):
+        raise _broken(path, "it holds other files than a manifest and a ledger, once")
     if box.getinfo(MANIFEST).file_size > _MANIFEST_BYTES:
         raise _broken(path, "its manifest is too long")
     try:
-        manifest = Manifest(**json.loads(box.read(MANIFEST)))
-    except (ValueError, TypeError, RuntimeError) as fault:
+        told: dict[str, Any] = json.loads(box.read(MANIFEST))
+        _require_known(told, path)
+        manifest = Manifest(**told | {"files": _parts(told.get("files", []))})
+    except (ValueError, TypeError, AttributeError, RuntimeError) as fault:
         raise _broken(path, "its manifest can't be read") from fault
-    kinds = get_type_hints(Manifest)
-    for name, value in manifest._asdict().items():
-        if type(value) is not kinds[name]:
-            raise _broken(path, f"{name} in its manifest is {value!r}")
-    if manifest.format > FORMAT or manifest.schema > schema.SCHEMA:
-        raise SchemaError(
-            f"{path} has format {manifest.format} and schema {manifest.schema}, this "
-            f"release knows up to {FORMAT} and {schema.SCHEMA}; upgrade psm-memory"
-        )
+    _require_kinds(manifest, "its manifest", path)
+    for part in manifest.files:
+        _require_kinds(part, "a file in its manifest", path)
+    names = [part.name for part in manifest.files]
+    if len(names) > beside.MOST or not all(map(beside.travels, names)):
+        raise _broken(path, "its manifest names files that don't belong to a person")
+    if sorted(inside) != sorted([MANIFEST, FILE, *names]):
+        raise _broken(path, "it holds other files than its manifest names")
     return manifest
 
 
-def _take_out(box: zipfile.ZipFile, manifest: Manifest, to: Path, path: Path) -> None:
-    if box.getinfo(FILE).file_size != manifest.bytes:
-        raise _broken(path, "its ledger isn't as long as its manifest says")
-    free = shutil.disk_usage(to.parent).free
-    if manifest.bytes + _SPARE_BYTES > free:
-        raise StoreFullError(
-            f"{path} needs {manifest.bytes:,} bytes, {free:,} are free; free some space"
+def _require_known(told: dict[str, Any], path: Path) -> None:
+    """See that this release knows what it is about to read."""
+    found = told.get("format"), told.get("schema")
+    newest = FORMAT, schema.SCHEMA
+    if any(type(n) is int and n > most for n, most in zip(found, newest, strict=True)):
+        raise SchemaError(
+            f"{path} has format {found[0]} and schema {found[1]}, this release knows "
+            f"up to {FORMAT} and {schema.SCHEMA}; upgrade psm-memory"
         )
+
+
+def _parts(told: Sequence[dict[str, Any]]) -> tuple[Part, ...]:
+    return tuple(Part(**one) for one in told)
+
+
+def _require_kinds(found: Manifest | Part, of: str, path: Path) -> None:
+    kinds = get_type_hints(type(found))
+    for name, value in found._asdict().items():
+        if name != "files" and type(value) is not kinds[name]:
+            raise _broken(path, f"{name} in {of} is {value!r}")
+
+
+def _require_space(manifest: Manifest, folder: Path, path: Path) -> None:
+    free = shutil.disk_usage(folder).free
+    needed = sum(part.bytes for part in manifest.parts)
+    if needed + _SPARE_BYTES > free:
+        raise StoreFullError(
+            f"{path} needs {needed:,} bytes, {free:,} are free; free some space"
+        )
+
+
+def _take_out(box: zipfile.ZipFile, part: Part, folder: Path, path: Path) -> None:
+    if box.getinfo(part.name).file_size != part.bytes:
+        raise _broken(path, f"{part.name} isn't as long as its manifest says")
+    to = folder / part.name
     descriptor = os.open(to, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    with box.open(FILE) as inside, os.fdopen(descriptor, "wb") as outside:
-        _copy(inside, outside, manifest, path)
-    if _digest(to) != manifest.sha256:
-        raise _broken(path, "its ledger has another digest than its manifest says")
+    with box.open(part.name) as inside, os.fdopen(descriptor, "wb") as outside:
+        _copy(inside, outside, part, path)
+    if _digest(to) != part.sha256:
+        raise _broken(path, f"{part.name} has another digest than its manifest says")
 
 
-def _copy(
-    inside: IO[bytes], outside: IO[bytes], manifest: Manifest, path: Path
-) -> None:
-    left = manifest.bytes
+def _copy(inside: IO[bytes], outside: IO[bytes], part: Part, path: Path) -> None:
+    left = part.bytes
     # What a zip says of its sizes is only a claim.
     while chunk := inside.read(_CHUNK):
         left -= len(chunk)
         if left < 0:
-            raise _broken(path, "its ledger is longer than its manifest says")
+            raise _broken(path, f"{part.name} is longer than its manifest says")
         outside.write(chunk)
 
 

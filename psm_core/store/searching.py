@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from psm_core.store import archive, exact
-from psm_core.store.index import Index, IndexFault
+from psm_core.store.guarded import Guarded, IndexFault
 from psm_core.store.indexing import Indexing
 from psm_core.store.rows import LIVE
 from psm_core.types import Tier
@@ -22,7 +22,7 @@ TRY_AGAIN_SECONDS = 5.0
 """How often a recall asks whether the holder of the index has gone."""
 
 SPARE = 16
-"""How many more are asked of Chroma than wanted, no unit."""
+"""How many more are asked of the index than wanted, no unit."""
 
 Hits = list[tuple[int, float]]
 
@@ -38,7 +38,7 @@ class Searching(Indexing):
         Args:
             vector: (D,) float32 of length 1.
             k: At most so many.
-            tiers: Where to look.  EPISODIC and SEMANTIC are looked up in Chroma as
+            tiers: Where to look.  EPISODIC and SEMANTIC are looked up in the index as
                 far as it has them, the rest and ARCHIVAL are compared one by one.
 
         Returns:
@@ -82,8 +82,8 @@ class Searching(Indexing):
         seqs, cosines = (np.concatenate(part) for part in zip(*parts, strict=True))
         return exact.best(seqs, cosines, k) if k > 0 and len(seqs) else []
 
-    def _through_index(self, index: Index, tier: Tier, cue: Vector, k: int) -> Hits:
-        # More than k, because some of what Chroma has may have left the tier since.
+    def _through_index(self, index: Guarded, tier: Tier, cue: Vector, k: int) -> Hits:
+        # More than k, because some of what it has may have left the tier since.
         most = k + SPARE
         while True:
             proposed = index.propose(tier, cue, most)

@@ -57,16 +57,27 @@ class Shard(Keeping, Forgetting, Condensing, Clashing, Judging):
     def export(self, path: Path) -> None:
         """Write the whole person into one file that `Home.import_person` reads.
 
+        What integrations keep in SQLite files of the folder comes along.
+
         Args:
             path: Where to; what is there is replaced, all at once.
 
         Raises:
             StoreError: The file can't be written.
         """
+        parcel.pack(self, Path(path))
+
+    def copy(self, to: Path) -> int:
+        """Write the ledger as it is now, its log included, into a new file.
+
+        Returns:
+            How many memories it holds.
+        """
         with self._lock:
             self._require_open()
             self._require_no_transaction("a person exported")
-            parcel.pack(self, Path(path))
+            self.run("VACUUM INTO ?", (str(to),))
+            return sum(self.counts().values())
 
     def erase(self, at: datetime) -> Erasure:
         """Delete the person everywhere, and prove it.

@@ -4,8 +4,8 @@ import logging
 
 import pytest
 
-from psm_core import Turn, hookimpl
-from psm_core.errors import MissingExtraError, PluginError
+from psm_core import Memory, Turn, hookimpl
+from psm_core.errors import PluginError
 from psm_core.plugins import REDACTED, Plugins
 
 
@@ -40,6 +40,36 @@ def plugins(*given):
 def test_redactors_are_a_pipe():
     """Each is given what the one before it returned, the last registered first."""
     assert plugins(Shout(), Count()).redact("hi", "ada") == "HI 2 ADA"
+
+
+def test_tryfirst_and_trylast_move_a_redactor():
+    """The order of the pipe is that of the calls, not that of the list."""
+
+    class First:
+        @hookimpl(tryfirst=True)
+        def psm_redact(self, text):
+            return f"{text}1"
+
+    class Last:
+        @hookimpl(trylast=True)
+        def psm_redact(self, text):
+            return f"{text}9"
+
+    assert plugins(First(), Shout(), Last()).redact("a", "ada") == "A19"
+
+
+@pytest.mark.parametrize("answer", [b"hi", 0, False, ["hi"]])
+def test_a_redactor_that_answers_with_no_text_fails_closed(answer):
+    """An empty answer isn't taken for leave to store the words."""
+
+    class Odd:
+        @hookimpl
+        def psm_redact(self, text):
+            return answer
+
+    kind = type(answer).__name__
+    with pytest.raises(PluginError, match=f"Odd returned {kind}, not str; the turn"):
+        plugins(Odd()).redact("my card is 4111", "ada")
 
 
 def test_a_failing_redactor_fails_closed_and_keeps_the_secret():
@@ -79,6 +109,35 @@ def test_the_first_opinion_decides_the_gate():
     assert plugins(Never(), Undecided()).gate(Turn("hi"), "ada") is False
 
 
+@pytest.mark.parametrize("verdict", ["no", 0, 1])
+def test_an_opinion_of_the_gate_is_yes_or_no(verdict):
+    """What is neither isn't guessed at."""
+
+    class Odd:
+        @hookimpl
+        def psm_gate(self):
+            return verdict
+
+    with pytest.raises(PluginError, match="must be True, False or None"):
+        plugins(Odd()).gate(Turn("hi"), "ada")
+
+
+def test_a_gate_that_raises_stores_nothing(open_memory):
+    """The caller is told which hook failed, without what was said."""
+
+    class Broken:
+        @hookimpl
+        def psm_gate(self, turn):
+            raise KeyError(turn.text)
+
+    memory = open_memory(plugins=[Broken()])
+    with pytest.raises(PluginError, match="psm_gate raised KeyError") as caught:
+        memory.remember(Turn("my card is 4111"))
+
+    assert "4111" not in str(caught.value)
+    assert memory.entries() == []
+
+
 def test_an_observer_that_raises_silences_nobody(caplog):
     """The others still hear it, and the log names the fault without its words."""
     heard = []
@@ -113,46 +172,105 @@ def test_a_hook_of_an_unknown_name_is_refused():
         plugins(Typo())
 
 
-def test_two_offers_of_one_name_are_refused():
-    """Which one is meant can't be guessed."""
+def test_an_argument_that_no_hook_has_is_refused():
+    """A slip in an argument's name is found when the plugin comes."""
 
-    class Twice:
+    class Typo:
+        @hookimpl
+        def psm_redact(self, txt):
+            return txt
+
+    with pytest.raises(PluginError, match="txt"):
+        plugins(Typo())
+
+
+class Lamp:
+    """A plugin that offers a policy; any number may be made."""
+
+    @hookimpl
+    def psm_register(self, registry):
+        registry.add("policy", "lamp", object)
+
+
+def test_a_plugin_that_comes_late_is_asked_for_its_offers():
+    """Registering is remembered: who comes after the opening is heard as well."""
+    known = plugins()
+    assert "lamp" not in known.offers.names("policy")
+
+    known.register(Lamp())
+
+    assert known.offers.get("policy", "lamp") is object
+
+
+def test_a_plugin_that_is_refused_takes_no_part():
+    """Neither its offers nor its hooks stay, and the others go on."""
+
+    class Greedy(Count):
         @hookimpl
         def psm_register(self, registry):
+            registry.add("policy", "mine", object)
             registry.add("encoder", "hash", object)
 
-    with pytest.raises(PluginError, match="two plugins offer the encoder 'hash'"):
-        plugins(Twice())
+    class Slip(Count):
+        @hookimpl
+        def psm_redakt(self, text):
+            return text
 
-
-def test_an_unknown_offer_names_the_known_ones():
-    """The error lists what could have been meant."""
-    with pytest.raises(
-        PluginError, match="the policy 'magic'; offered: psm-mini, rules"
-    ):
-        plugins().offers.get("policy", "magic")
-
-
-def test_a_missing_extra_is_named():
-    """What isn't installed is an ImportError with the command that brings it."""
-
-    class Exotic:
+    class Bug(Count):
         @hookimpl
         def psm_register(self, registry):
-            target = "psm_no_such_module:Thing"
-            registry.add("integration", "exotic", target, extra="exotic")
+            raise ZeroDivisionError("secret")
 
-    offers = plugins(Exotic()).offers
+    known = plugins(Shout())
+    for bad, why in (
+        (Greedy(), "two plugins offer"),
+        (Slip(), "Slip can't be registered: .*psm_redakt"),
+        (Bug(), "Bug can't be registered: it raised ZeroDivisionError$"),
+    ):
+        with pytest.raises(PluginError, match=why):
+            known.register(bad)
 
-    with pytest.raises(MissingExtraError, match=r"pip install 'psm-memory\[exotic\]'"):
-        offers.get("integration", "exotic")
-    assert issubclass(MissingExtraError, ImportError)
+    assert known.offers.names("policy") == ["psm-mini", "rules"]
+    assert known.redact("hi", "ada") == "HI"
+    assert [plugin.name for plugin in known.listing()] == ["psm_core.builtin", "Shout"]
 
 
-def test_built_ins_are_ordinary_plugins():
-    """What ships with the package stands in the same registry as everything else."""
-    offers = plugins().offers
+def test_a_plugin_that_is_given_twice_takes_part_once():
+    """The same object is the same plugin; two of one class are two."""
+    twice, other = Count(), Count()
+    known = plugins(twice, twice, other)
 
-    assert offers.names("encoder") == ["all-MiniLM-L6-v2", "hash", "psm-mini"]
-    assert offers.names("policy") == ["psm-mini", "rules"]
-    assert all(isinstance(offer.target, str) for offer in offers.all())
+    assert known.redact("hi", "ada") == "hi 2 ada 8 ada"
+    assert [p.name for p in known.listing()[1:]] == ["Count", "Count (2)"]
+
+
+def test_each_memory_has_plugins_of_its_own(open_memory):
+    """What one memory was given does nothing in another, of the same process."""
+    loud, quiet = open_memory("ada", plugins=[Shout()]), open_memory("bob")
+    for memory in (loud, quiet):
+        memory.remember(Turn("I live in Lyon."))
+
+    assert loud.entries()[0].text == "I LIVE IN LYON."
+    assert quiet.entries()[0].text == "I live in Lyon."
+
+
+def test_a_memory_takes_a_part_by_the_name_that_a_plugin_gave_it(home):
+    """An abstractor is registered, named in the settings, and made."""
+    made = []
+
+    class Plain:
+        def __init__(self):
+            made.append(self)
+
+        def word(self, pattern, said):
+            return pattern.text
+
+    class Offer:
+        @hookimpl
+        def psm_register(self, registry):
+            registry.add("abstractor", "plain", Plain)
+
+    for named in ({"abstractor": "plain"}, {}):
+        with Memory("ada", home=home, encoder="hash", plugins=[Offer()], **named):
+            pass
+    assert len(made) == 1

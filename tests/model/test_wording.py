@@ -67,6 +67,7 @@ WORDINGS = [
     ("I live in Lyon and work as a nurse", ["Mira lives in Lyon."]),
     ("I like reading, dancing, and old films.",
      ["Mira likes reading, dancing, and old films."]),
+    ("I live in Lyon, probably", ["Mira lives in Lyon, probably."]),
     ("I also enjoy aerial yoga.", ["Mira also enjoys aerial yoga."]),
     ("I usually play CS:GO.", ["Mira usually plays CS:GO."]),
 ]  # fmt: skip
@@ -104,6 +105,9 @@ UNWORDED = [
     "here:\n\nDear Mira,\n\nI live in Lyon.\n\nWith kind regards,\nC. Perrin",
     "I can't turn up with a candle again",
     "I love the thought Leyla!",
+    "I live in Bergen, I think.",
+    "I'm going there tomorrow with cake",
+    "I drive without",
 ]
 
 

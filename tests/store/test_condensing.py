@@ -152,7 +152,7 @@ def test_it_moves_house_with_its_person(home, open_home, shard, make, tmp_path):
         assert moved.ripe(T0 + DAY, 9) == []
 
 
-# --------------------------------------------------------------------- ripe and faded
+# -------------------------------------------------------------------- ripe and fading
 
 
 def test_ripe_is_what_is_old_enough_and_was_never_looked_at(shard, make):
@@ -167,19 +167,20 @@ def test_ripe_is_what_is_old_enough_and_was_never_looked_at(shard, make):
     assert shard.ripe(T0, 9) == []
 
 
-def test_faded_is_what_retains_too_little_by_then(shard, make):
-    """Half of it is left after a half-life; what is pinned, a fact or archived never
-    fades out of the index."""
+def test_fading_says_what_is_left_of_each_least_first(shard, make):
+    """Half is left after a half-life; what is pinned, a fact or archived never fades
+    out of the index.  Of equals, who was heard first comes first."""
     trace = Trace(0.8, DAY, T0)
     shard.add([make(trace=trace), make(trace=replace(trace, floor=0.3))])
     shard.add([make(trace=trace, pinned=True), make(trace=trace, tier=Tier.SEMANTIC)])
     shard.add([make(trace=trace, tier=Tier.ARCHIVAL), make(trace=Trace(0.1, DAY, T0))])
 
-    assert shard.faded(0.4, T0) == ["t6"]
-    assert shard.faded(0.4, T0 + DAY - timedelta(seconds=1)) == ["t6"]
-    assert shard.faded(0.41, T0 + DAY) == ["t1", "t6"]
-    assert shard.faded(0.41, T0 + 99 * DAY) == ["t1", "t2", "t6"]
-    assert shard.faded(0.0, T0 + 999 * DAY) == []
+    def left(at):
+        return [(name, round(strength, 6)) for name, strength in shard.fading(at)]
+
+    assert left(T0 - DAY) == left(T0) == [("t6", 0.1), ("t1", 0.8), ("t2", 0.8)]
+    assert left(T0 + DAY) == [("t6", 0.05), ("t1", 0.4), ("t2", 0.55)]
+    assert left(T0 + 999 * DAY) == [("t1", 0.0), ("t6", 0.0), ("t2", 0.3)]
 
 
 traces = st.builds(
@@ -201,26 +202,22 @@ traces = st.builds(
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-@given(
-    kept=st.lists(traces, max_size=8),
-    below=st.floats(0.001, 1),
-    days=st.integers(-30, 9999),
-)
-def test_faded_agrees_with_the_arithmetic_of_forgetting(home, make, kept, below, days):
-    """One by one or all at once: the same memories retain less than that."""
+@given(kept=st.lists(traces, max_size=8), days=st.integers(-30, 9999))
+def test_fading_agrees_with_the_arithmetic_of_forgetting(home, make, kept, days):
+    """One by one or all at once: of each memory the same is left."""
     at = T0 + days * DAY
     with home.open("model") as shard:
         for entry in shard.listing():
             shard.forget(entry.id, T0)
         entries = shard.add([make(trace=trace) for trace in kept])
-        left = {e.id: retention(shard.find(e.id).trace, at) for e in entries}
 
-        found = shard.faded(below, at)
+        found = shard.fading(at)
 
-        assert found == [i for i in left if i in found]
-        for name, strength in left.items():
-            if abs(strength - below) > 1e-9:
-                assert (name in found) is (strength < below)
+        left = [strength for _, strength in found]
+        assert left == sorted(left)
+        assert dict(found) == {
+            e.id: pytest.approx(retention(shard.find(e.id).trace, at)) for e in entries
+        }
 
 
 # --------------------------------------------------------------------- what there is
@@ -268,9 +265,9 @@ def test_the_weakest_come_first_and_what_is_pinned_isn_t_offered(shard, make):
 
 
 def test_an_empty_store_has_room_for_everything(shard):
-    """Nothing heard, nothing held, nothing ripe, nothing faded."""
+    """Nothing heard, nothing held, nothing ripe, nothing fading."""
     assert (shard.heard(T0), shard.weights(T0)) == (0, (0, []))
-    assert (shard.ripe(T0, 9), shard.faded(1.0, T0)) == ([], [])
+    assert (shard.ripe(T0, 9), shard.fading(T0)) == ([], [])
 
 
 # -------------------------------------------------------------- what a draft rests on

@@ -225,7 +225,7 @@ def test_an_index_that_fails_while_it_is_open_is_left_for_the_ledger(
         entries = shard.add(make.many(60))
         shard.flush()
         # Behind its back, as another program with the same path would.
-        shard._index._client.delete_collection("episodic")
+        shard._index.index._client.delete_collection("episodic")
         cue = units(1, seed=99)[0]
 
         with caplog.at_level(logging.WARNING):

@@ -104,7 +104,7 @@ def test_vectors_of_memories_that_are_gone_are_found(lived):
 
 def test_an_index_that_does_not_answer_is_a_fault(lived):
     """Doctor asks what is open, and says that it doesn't answer."""
-    lived._index._client.delete_collection("episodic")
+    lived._index.index._client.delete_collection("episodic")
 
     (fault,) = lived.check()
 
@@ -113,7 +113,7 @@ def test_an_index_that_does_not_answer_is_a_fault(lived):
 
 def test_a_flush_that_chroma_refuses_is_made_good_by_the_next(lived, make, caplog):
     """Nothing is marked that isn't there; all is searched in the ledger meanwhile."""
-    lived._index._client.delete_collection("episodic")
+    lived._index.index._client.delete_collection("episodic")
     added = lived.add(make.many(20))
     with caplog.at_level(logging.WARNING):
         assert lived.flush() == 0
