@@ -7,9 +7,11 @@ import os
 import pty
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
+from datetime import timedelta
 
 import pytest
 from typer.testing import CliRunner
@@ -18,7 +20,10 @@ import psm_core
 from psm_core import Memory
 from psm_core.cli import COMMANDS, app
 from psm_core.demo.play import LIFE
+from psm_core.store.queue import Queue
 from psm_core.types import Feedback
+
+from .conftest import T0
 
 PSM = [sys.executable, "-m", "psm_core.cli"]
 
@@ -336,11 +341,16 @@ def test_who_can_t_be_opened_can_be_erased(psm, home):
     for file in ledger.parent.glob("ledger.sqlite*"):
         file.write_bytes(b"not a ledger" * 1000)
 
+    queue = Queue(home)
+    queue.ask("Mira", T0, idle=timedelta(0), ceiling=timedelta(0), most=1)
+
     assert psm("inspect", "--user", "Mira").exit_code == 1
     proof = asked(psm, "erase", "--yes")
 
     assert proof["left"] == []
     assert not ledger.exists()
+    assert queue.waiting() == []
+    queue.close()
 
 
 def wait_until(holds, seconds=60.0):
@@ -447,6 +457,68 @@ def test_everybody_in_the_home_sleeps(psm):
     assert [report["user"] for report in json.loads(result.stdout)] == ["Mira", "bo"]
 
 
+def test_everybody_sleeps_in_several_processes(psm, home):
+    """--workers lets several sleep at a time, each once, and the queue is empty then."""
+    for name in ("bo", "cy"):
+        psm("ingest", "-", "--user", name, stdin='{"text": "I like tea."}')
+
+    run = subprocess.run(
+        [*PSM, "sleep", "--all", "--workers", "2", "--json"],
+        env={**os.environ, "PSM_HOME": str(home), "PSM_ENCODER": "hash"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    reports = {report["user"]: report for report in json.loads(run.stdout)}
+    assert sorted(reports) == ["Mira", "bo", "cy"]
+    assert reports["bo"]["episodes"] == reports["cy"]["episodes"] == 1
+    queue = Queue(home)
+    assert queue.waiting() == []
+    queue.close()
+
+
+def test_a_sleep_that_fails_is_named_and_the_others_sleep(psm, home):
+    """One damaged ledger keeps nobody awake; why it failed is said, and tried again."""
+    psm("ingest", "-", "--user", "bo", stdin='{"text": "I like tea."}')
+    with Memory("Mira", home=home, encoder="hash") as memory, memory._open() as store:
+        store.run("DROP TABLE gist")
+
+    result = psm("sleep", "--all", "--json")
+
+    assert result.exit_code == 1
+    assert [report["user"] for report in json.loads(result.stdout)] == ["bo"]
+    assert "the sleep of Mira failed (StoreError" in result.stderr
+    queue = Queue(home)
+    assert [(due.user, due.tries) for due in queue.waiting()] == [("Mira", 1)]
+    queue.close()
+
+
+def test_watching_lets_sleep_who_is_due(psm, home):
+    """--watch stays, sleeps what the queue asks for, and ends with Ctrl-C as a stop."""
+    queue = Queue(home)
+    queue.ask("Mira", T0, idle=timedelta(0), ceiling=timedelta(0), most=1)
+    run = subprocess.Popen(
+        [*PSM, "sleep", "--watch", "--json"],
+        env={**os.environ, "PSM_HOME": str(home), "PSM_ENCODER": "hash"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A suite that runs in the background has it ignored, and its children too.
+        preexec_fn=lambda: signal.signal(  # noqa: PLW1509
+            signal.SIGINT, signal.default_int_handler
+        ),
+    )
+    wait_until(lambda: not queue.waiting())
+    queue.close()
+
+    run.send_signal(signal.SIGINT)
+    out, err = run.communicate(timeout=60)
+
+    assert run.returncode == 130, err
+    assert json.loads(out)["user"] == "Mira"
+
+
 # ----------------------------------------------------------------------- looking
 
 
@@ -483,6 +555,36 @@ def test_a_conflict_is_settled_once(psm):
     assert "refuted" in refuted
 
 
+def test_a_conflict_is_settled_by_what_is_true(psm):
+    """--keep TEXT puts a sentence in the place of both sides."""
+    first = asked(psm, "conflicts")[0]
+    true = "Mira's rent is 700 euros since May."
+
+    settled = asked(psm, "conflicts", "--resolve", first["id"], "--keep", true)
+
+    assert settled["status"] == "text"
+    [said] = [fact for fact in facts(psm) if fact["text"] == true]
+    for side in ("new", "old"):
+        assert set(first[side]["sources"]) <= set(said["sources"])
+
+
+def test_one_thing_that_a_sleep_did_is_taken_back(psm):
+    """undo takes the number of a change, or the id of a fact; a slip is one line."""
+    [superseded] = [f for f in facts(psm) if f["superseded_by"]][:1]
+    changes = asked(psm, "history", superseded["id"])
+    number = next(c["number"] for c in changes if c["what"] == "superseded")
+
+    undone = asked(psm, "undo", str(number))
+    retracted = asked(psm, "undo", superseded["id"])
+
+    assert undone["valid_until"] is None
+    assert retracted == {"retracted": superseded["id"]}
+    assert superseded["id"] not in [fact["id"] for fact in facts(psm)]
+    refused = psm("undo", "999999", "--user", "Mira")
+    assert refused.exit_code == 1
+    assert "Mira has no change 999999" in refused.stderr
+
+
 def test_conflicts_are_settled_one_by_one_in_a_terminal(psm, home):
     """--interactive shows each conflict, and settles those that get an answer."""
     before = [pair["id"] for pair in asked(psm, "conflicts")]
@@ -500,7 +602,9 @@ def test_conflicts_are_settled_one_by_one_in_a_terminal(psm, home):
     os.close(terminal)
     os.close(person)
 
-    assert run.stderr.count("keep new, old, both, or skip?") == len(before)
+    assert run.stderr.count("keep new, old, both, say what is true, or skip?") == len(
+        before
+    )
     after = [pair["id"] for pair in asked(psm, "conflicts")]
     assert after == [before[0], *before[2:]]
 

@@ -18,7 +18,7 @@ from psm_core.errors import (
     StoreError,
 )
 from psm_core.protocols import IndexKind
-from psm_core.store import index, parcel, schema
+from psm_core.store import index, parcel, queue, schema
 from psm_core.store.folder import (
     GONE,
     contents,
@@ -136,6 +136,7 @@ class Home:
             user: Whom.
             at: When, for the proof.
         """
+        queue.drop(self._config.home, user, self._config.busy_seconds)
         try:
             with self._taken(user) as shard:
                 return shard.erase(at)

@@ -78,7 +78,8 @@ class Keeping(Searching):
                 self._failed = before
                 raise StoreError(
                     f"the index of {self._user} is held by another process, or "
-                    "can't be used; close it there, or look into the log"
+                    f"{self._kind.name} can't be used; close it there, or look into "
+                    "the log"
                 )
         return self._catch_up()
 
