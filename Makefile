@@ -1,6 +1,7 @@
 # make demo    see a memory at work (sets itself up on a bare machine)
 # make test    lint, types, import contracts and the whole test suite (the same)
 # make bench   the slow figures of the README
+# make test-matrix   the integrations, with the oldest and newest of each framework
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -9,13 +10,17 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 export HF_HUB_OFFLINE := 1
 export PIP_DEFAULT_TIMEOUT ?= 180
 
-.PHONY: demo test check fmt bench clean
+.PHONY: demo test test-matrix check fmt bench clean
 
 demo: .venv/demo
 	@$(BIN)/psm demo
 
 test: .venv/dev
 	@$(MAKE) --no-print-directory check
+
+# Not part of `make test`: it loads each framework twice, and takes a quarter of an hour.
+test-matrix:
+	@$(PYTHON) tests/matrix.py
 
 check:
 	$(BIN)/ruff check .
@@ -35,7 +40,7 @@ bench: .venv/dev
 	$(BIN)/psm bench speed
 
 clean:
-	rm -rf .venv
+	rm -rf .venv .matrix
 
 .venv/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -89,7 +89,7 @@ with tempfile.TemporaryDirectory() as home:
         talk=[
             ("ada", "ada-2", "What am I allergic to?"),
             ("ada", "ada-2", "No, I'm allergic to cashews."),
-            ("bob", "bob-2", "What must I not eat?"),
+            ("bob", "bob-2", "Which food am I allergic to?"),
         ],
         replies=[
             answer("To peanuts."),

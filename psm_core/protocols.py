@@ -560,8 +560,13 @@ class Store(Protocol):
         ...
 
     # --- condensing
-    def fading(self, at: datetime) -> list[tuple[str, float]]:
-        """What the unpinned episodes of the index retain at a moment, least first."""
+    def fading(
+        self, at: datetime, below: float, most: int, more: int = 0
+    ) -> tuple[list[tuple[str, float]], int]:
+        """The unpinned episodes that retain least at a moment, and how many there are.
+
+        Those that retain less than *below*, those beyond *most*, and *more*.
+        """
         ...
 
     def ripe(self, before: datetime, most: int) -> list[Entry]:
@@ -582,11 +587,12 @@ class Store(Protocol):
         """How many words were heard before a moment, whatever became of them."""
         ...
 
-    def weights(self, before: datetime) -> tuple[int, Sequence[Weight]]:
-        """Words in the index of what was said before a moment, and its episodes.
+    def indexed(self, before: datetime) -> int:
+        """Words in the index of what was said before a moment, facts included."""
+        ...
 
-        The unpinned ones, the weakest first.
-        """
+    def weakest(self, before: datetime, most: int) -> Sequence[Weight]:
+        """The unpinned episodes that were said before a moment, the weakest first."""
         ...
 
     # --- sleeping

@@ -806,12 +806,16 @@ class Life:
 
 
 @settings(max_examples=60, deadline=None)
-@given(life=acts, share=st.sampled_from([0.2, 0.6, 0.95]))
-def test_sleeping_twice_changes_nothing_and_nothing_is_ever_lost(life, share):
+@given(
+    life=acts,
+    share=st.sampled_from([0.2, 0.6, 0.95]),
+    most=st.sampled_from([3, 10_000]),
+)
+def test_sleeping_twice_changes_nothing_and_nothing_is_ever_lost(life, share, most):
     """Whatever was lived: the second sleep does nothing at all, every word that was
     said and not forgotten is there, and to hear it again is no error."""
     with tempfile.TemporaryDirectory() as home:
-        lived = Life(home, index_share=share)
+        lived = Life(home, index_share=share, index_most=most)
         memory = lived.memory
         for act, which in life:
             lived.do(act, which)

@@ -41,7 +41,8 @@ class Draft:
         store: Whose memory; nothing is written to it before `write`.
         at: When the changes count as made.
 
-    ``spared`` tells by id how many words fewer a memory has in the index than before.
+    ``spared`` tells by id when a memory was said of which fewer words are in the index,
+    and how many fewer.
     """
 
     def __init__(self, store: Store, at: datetime) -> None:
@@ -49,12 +50,13 @@ class Draft:
         self.at = at
         self.changes: list[Change] = []
         self.conflicts = 0
-        self.spared: dict[str, int] = {}
+        self.spared: dict[str, tuple[datetime, int]] = {}
         self._writes: list[Callable[[], object]] = []
         self._now: dict[str, Entry] = {}
         self._new: list[str] = []
         self._refused: dict[str, frozenset[str]] = {}
         self._back: set[str] = set()
+        self._left: set[str] = set()
 
     # ------------------------------------------------------------------- reading
 
@@ -95,6 +97,11 @@ class Draft:
         """What comes back from the archive and stays, as it will be."""
         now = (self._now[i] for i in sorted(self._back))
         return [e for e in now if e.tier is Tier.EPISODIC]
+
+    def left(self) -> list[Entry]:
+        """What leaves the index of what is in it, as it will be."""
+        now = (self._now[i] for i in sorted(self._left - self._back))
+        return [e for e in now if e.tier is Tier.ARCHIVAL]
 
     def near(self, vector: Vector, text: str, most: int) -> list[Entry]:
         """Facts near *vector* or with words of *text*; each retriever proposes *most*.
@@ -148,6 +155,8 @@ class Draft:
         self._now[memory_id] = now = replace(before, **values)
         if before.tier is Tier.ARCHIVAL is not now.tier:
             self._back.add(memory_id)
+        elif now.tier is Tier.ARCHIVAL is not before.tier:
+            self._left.add(memory_id)
         self._spare(before, values.get("text", before.text))
         self._writes.append(
             lambda: self.store.change(memory_id, at, what, reason, **values)
@@ -168,7 +177,8 @@ class Draft:
 
     def _spare(self, before: Entry, text: str) -> None:
         if text != before.text:
-            self.spared[before.id] = size(before.text) - size(text)
+            fewer = size(before.text) - size(text)
+            self.spared[before.id] = (before.said_at, fewer)
 
     def flag(self, conflict: Conflict) -> None:
         """Note a conflict of two memories of which one is new."""

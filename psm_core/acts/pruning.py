@@ -34,22 +34,24 @@ def archive_faded(draft: Draft, config: Config) -> None:
     than the index may hold, those of which least is left go too.
     """
     touched = {e.id: e for e in draft.touched()}
-    left = {i: left for i, left in draft.store.fading(draft.at) if i not in touched}
+    below, most = config.archive_below, config.index_most
+    weakest, count = draft.store.fading(draft.at, below, most, len(touched))
+    left = {i: strength for i, strength in weakest if i not in touched}
     left |= {
         i: retained(e, draft.at)
         for i, e in touched.items()
         if e.tier is Tier.EPISODIC and not e.pinned
     }
+    count += sum(not e.pinned for e in draft.back()) - len(draft.left())
     # Of equals, who was heard first goes first.
-    order = sorted(left.items(), key=lambda pair: pair[1])
-    below = config.archive_below
-    for n, (memory_id, strength) in enumerate(order):
+    for memory_id, strength in sorted(left.items(), key=lambda pair: pair[1]):
         if strength < below:
-            archive(memory_id, f"less than {below:.1%} of it is left", draft)
-        elif len(order) - n > config.index_most:
-            archive(memory_id, FULL, draft)
+            reason = f"less than {below:.1%} of it is left"
+        elif count > most:
+            reason = FULL
         else:
             return
+        count -= archive(memory_id, reason, draft)
 
 
 def condense(draft: Draft, parts: Parts, config: Config, most: int) -> int:
@@ -88,33 +90,42 @@ def fit(draft: Draft, config: Config) -> None:
         return
     cutoff = _cutoff(draft, config)
     allowed = max(config.index_share * draft.store.heard(cutoff), ROOM)
-    held, episodes = _weights(draft, cutoff)
-    for weight in episodes:
-        if held <= allowed:
+    over = _held(draft, cutoff) - allowed
+    if over <= 0:
+        return
+    for weight in _weakest(draft, cutoff, int(over) + 1):
+        if over <= 0:
             return
         if archive(weight.id, CROWDED, draft):
-            held -= weight.words
+            over -= weight.words
 
 
-def _weights(draft: Draft, cutoff: datetime) -> tuple[int, list[Weight]]:
-    """`Store.weights` as it will be, so that the next sleep finds nothing to do."""
-    held, stored = draft.store.weights(cutoff)
+def _held(draft: Draft, cutoff: datetime) -> int:
+    """Words that the index will hold of what was said before *cutoff*."""
     came = _back(draft, cutoff)
+    held = draft.store.indexed(cutoff)
     held += sum(size(e.text) for e in (*draft.new(), *came) if e.said_at < cutoff)
-    there = {w.id: w for w in stored}
-    there |= {e.id: Weight(e.id, 0.0, size(e.text)) for e in came if not e.pinned}
-    for name, fewer in draft.spared.items():
+    held -= sum(fewer for said_at, fewer in draft.spared.values() if said_at < cutoff)
+    return held - sum(size(e.text) for e in draft.left() if e.said_at < cutoff)
+
+
+def _weakest(draft: Draft, cutoff: datetime, most: int) -> list[Weight]:
+    """Episodes as they will be, the weakest first; enough to spare *most* words.
+
+    Each has a word at least, so that as many episodes are enough.
+    """
+    touched = {e.id: e for e in draft.touched()}
+    stored = draft.store.weakest(cutoff, most + len(touched))
+    there = {w.id: w for w in stored if w.id not in touched}
+    there |= {
+        i: Weight(i, e.trace.strength, size(e.text))
+        for i, e in touched.items()
+        if e.tier is Tier.EPISODIC and not e.pinned and e.said_at < cutoff
+    }
+    for name, (_, fewer) in draft.spared.items():
         if name in there:
             there[name] = there[name]._replace(words=there[name].words - fewer)
-        if name in there or draft.find(name).said_at < cutoff:
-            held -= fewer
-    for entry in draft.touched():
-        if entry.id in there and entry.tier is Tier.ARCHIVAL:
-            held -= there.pop(entry.id).words
-        elif entry.id in there:
-            strength = entry.trace.strength
-            there[entry.id] = there[entry.id]._replace(strength=strength)
-    return held, sorted(there.values(), key=lambda w: w.strength)
+    return sorted(there.values(), key=lambda w: w.strength)
 
 
 def _back(draft: Draft, cutoff: datetime) -> list[Entry]:

@@ -66,10 +66,14 @@ def recall(
         among=among,
         now=now,
     )
+    in_view = set(without)
+    # Out before anything is weighed: words that were just heard fit their own cue best
+    # of all, and beside them what fits hardly at all would seem worth showing.
+    pool = [one for one in pool if not in_view.issuperset(one.entry.sources)]
     if not pool:
         return Recall(recall_id, text, now, ())
     weighting = parts.policy.weigh(cue, pool)
-    ranked = _ranked(pool, weighting, set(without))
+    ranked = _ranked(pool, weighting)
     context = Context(store.user, budget, parts.count_tokens)
     if deep:
         ranked = _as_heard(ranked, store)
@@ -82,14 +86,12 @@ def recall(
 # --------------------------------------------------------------------- the hits
 
 
-def _ranked(
-    candidates: Sequence[Candidate], weighting: Weighting, in_view: set[str]
-) -> list[_Ranked]:
+def _ranked(candidates: Sequence[Candidate], weighting: Weighting) -> list[_Ranked]:
     """What surfaces, best first; equals in the order in which they were said."""
     scored = [
         _Ranked(c.entry, row, float(score))
         for row, (c, score) in enumerate(zip(candidates, weighting.scores, strict=True))
-        if score > 0 and not in_view.issuperset(c.entry.sources)
+        if score > 0
     ]
     return sorted(scored, key=lambda r: (-r.score, r.entry.seq))
 

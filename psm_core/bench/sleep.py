@@ -28,7 +28,7 @@ from psm_core.types import Tier
 TOKENS = 1_000
 """Tokens of context within which all evidence should be readable."""
 
-SHARES = (1.0, 0.9, 0.8, 0.7, 0.6)
+SHARES = (1.0, 0.8, 0.75, 0.7, 0.6)
 """What the index may keep of the words that were said, one row each."""
 
 CALM = ("compatible", "hedge")

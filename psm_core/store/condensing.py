@@ -28,25 +28,33 @@ _TRACES = (
 class Condensing(Changing):
     """What has faded, which words can be spared, and what fills the index."""
 
-    def fading(self, at: datetime) -> list[tuple[str, float]]:
-        """What the unpinned episodes of the index retain at a moment, least first.
+    def fading(
+        self, at: datetime, below: float, most: int, more: int = 0
+    ) -> tuple[list[tuple[str, float]], int]:
+        """The unpinned episodes of the index that retain least at a moment.
 
         Args:
             at: Aware datetime.
+            below: All that retain less than this, in [0, 1], are among them, ...
+            most: ... and all those beyond so many ...
+            more: ... and so many more.
 
         Returns:
-            Their ids, each with a strength in [0, 1].
+            Their ids, least first, each with what it retains; and how many unpinned
+            episodes there are in all.
         """
         with self.reading():
             found = self.rows(_TRACES)
         if not found:
-            return []
-        names, *columns = zip(*found, strict=True)
+            return [], 0
+        _, *columns = zip(*found, strict=True)
         strength, half_life, anchored_at, floor = map(np.array, columns)
         elapsed = np.maximum(rows.micros(at) - anchored_at, 0)
         left = remaining(strength, floor, elapsed / half_life)
-        order = np.argsort(left, kind="stable").tolist()
-        return [(names[n], float(left[n])) for n in order]
+        order = np.argsort(left, kind="stable")
+        count = max(int((left < below).sum()), len(found) - most) + more
+        weakest = [(found[n][0], float(left[n])) for n in order[:count].tolist()]
+        return weakest, len(found)
 
     def ripe(self, before: datetime, most: int) -> list[Entry]:
         """Episodes said before a moment that no sleep has condensed, oldest first.
@@ -110,28 +118,32 @@ class Condensing(Changing):
             )
         return int(found[0][0] or 0)
 
-    def weights(self, before: datetime) -> tuple[int, list[Weight]]:
-        """What the index holds of what was said before a moment.
-
-        Returns:
-            Its words, those of facts included; and the unpinned episodes among it,
-            the weakest first.
-        """
-        moment = (rows.micros(before),)
+    def indexed(self, before: datetime) -> int:
+        """Words in the index of what was said before a moment, facts included."""
         with self.reading():
             total = self.rows(
                 "SELECT sum(p.words) FROM memory m JOIN place p USING (seq)"
                 f" WHERE {_LIVE} AND m.said_at < ?",
-                moment,
+                (rows.micros(before),),
             )
+        return int(total[0][0] or 0)
+
+    def weakest(self, before: datetime, most: int) -> list[Weight]:
+        """The unpinned episodes that were said before a moment, the weakest first.
+
+        Args:
+            before: Aware datetime.
+            most: At most so many.
+        """
+        with self.reading():
             found = self.rows(
                 "SELECT m.id, m.strength, p.words"
                 " FROM memory m JOIN place p USING (seq)"
                 " WHERE m.tier = 'episodic' AND m.pinned = 0 AND m.said_at < ?"
-                " ORDER BY m.strength, m.seq",
-                moment,
+                " ORDER BY m.strength, m.seq LIMIT ?",
+                (rows.micros(before), most),
             )
-        return int(total[0][0] or 0), [Weight(*row) for row in found]
+        return [Weight(*row) for row in found]
 
     def undone(self, memory_id: str) -> set[str]:
         """What was done to a memory and taken back, by the words of its history."""

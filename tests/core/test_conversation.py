@@ -263,7 +263,7 @@ def test_the_reader_says_what_is_in_view(memory):
         talk.answered(f"I moved lamp {n}.", "Hm.")
     talk.answered(long, "Good.")
 
-    view = talk.hear("What did I move to Lyon?", limit=99, in_view=[long, "Good."])
+    view = talk.hear("Which lamp did I move?", limit=99, in_view=[long, "Good."])
     assert "box" not in view.context
     assert "lamp 3." in view.context
     assert [turn.role for turn in view.recent] == ["user", "assistant"]

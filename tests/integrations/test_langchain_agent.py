@@ -345,7 +345,7 @@ def test_a_run_without_an_answer_is_fine(people, ada, scripted):
             return {"jump_to": "end"} if asked == WHERE else None
 
     agent = agent_of(scripted("I like Lyon."), PSMMiddleware(people), Closed())
-    run(agent, "What do you like?")
+    run(agent, "Which city did I move to last week?")
     run(agent, WHERE)
     ada.consolidate()
 

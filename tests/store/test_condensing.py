@@ -175,10 +175,16 @@ def test_fading_says_what_is_left_of_each_least_first(shard, make):
     shard.add([make(trace=trace, pinned=True), make(trace=trace, tier=Tier.SEMANTIC)])
     shard.add([make(trace=trace, tier=Tier.ARCHIVAL), make(trace=Trace(0.1, DAY, T0))])
 
-    def left(at):
-        return [(name, round(strength, 6)) for name, strength in shard.fading(at)]
+    def left(at, below=1.0, most=9, more=0):
+        weakest, count = shard.fading(at, below, most, more)
+        assert count == 3
+        return [(name, round(strength, 6)) for name, strength in weakest]
 
     assert left(T0 - DAY) == left(T0) == [("t6", 0.1), ("t1", 0.8), ("t2", 0.8)]
+    assert left(T0, below=0.1) == []
+    assert left(T0, below=0.11) == left(T0, below=0, most=2) == [("t6", 0.1)]
+    assert left(T0, below=0.11, more=1) == [("t6", 0.1), ("t1", 0.8)]
+    assert left(T0, below=0.11, most=1) == [("t6", 0.1), ("t1", 0.8)]
     assert left(T0 + DAY) == [("t6", 0.05), ("t1", 0.4), ("t2", 0.55)]
     assert left(T0 + 999 * DAY) == [("t1", 0.0), ("t6", 0.0), ("t2", 0.3)]
 
@@ -211,10 +217,11 @@ def test_fading_agrees_with_the_arithmetic_of_forgetting(home, make, kept, days)
             shard.forget(entry.id, T0)
         entries = shard.add([make(trace=trace) for trace in kept])
 
-        found = shard.fading(at)
+        found, count = shard.fading(at, 2.0, 9)
 
         left = [strength for _, strength in found]
         assert left == sorted(left)
+        assert count == len(kept)
         assert dict(found) == {
             e.id: pytest.approx(retention(shard.find(e.id).trace, at)) for e in entries
         }
@@ -251,23 +258,25 @@ def test_the_weakest_come_first_and_what_is_pinned_isn_t_offered(shard, make):
         ]
     )
 
-    total, episodes = shard.weights(T0 + DAY)
+    episodes = shard.weakest(T0 + DAY, 9)
 
-    assert total == 8 + 4 * 3
+    assert shard.indexed(T0 + DAY) == 8 + 4 * 3
     assert episodes == [
         Weight("t2", 0.2, 3),
         Weight("t6", 0.2, 3),
         Weight("t1", 0.5, 8),
     ]
     shard.condense("t1", LESS, T0)
-    assert shard.weights(T0 + DAY) == (15, [*episodes[:2], Weight("t1", 0.5, 3)])
-    assert shard.weights(T0) == (0, [])
+    assert shard.indexed(T0 + DAY) == 15
+    assert shard.weakest(T0 + DAY, 9) == [*episodes[:2], Weight("t1", 0.5, 3)]
+    assert shard.weakest(T0 + DAY, 1) == episodes[:1]
+    assert (shard.indexed(T0), shard.weakest(T0, 9)) == (0, [])
 
 
 def test_an_empty_store_has_room_for_everything(shard):
     """Nothing heard, nothing held, nothing ripe, nothing fading."""
-    assert (shard.heard(T0), shard.weights(T0)) == (0, (0, []))
-    assert (shard.ripe(T0, 9), shard.fading(T0)) == ([], [])
+    assert (shard.heard(T0), shard.indexed(T0), shard.weakest(T0, 9)) == (0, 0, [])
+    assert (shard.ripe(T0, 9), shard.fading(T0, 1.0, 0)) == ([], ([], 0))
 
 
 # -------------------------------------------------------------- what a draft rests on
