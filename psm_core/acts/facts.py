@@ -46,7 +46,9 @@ def write_facts(
         parts: Encoder and policy.
         config: From which confidence a pattern is a fact.
     """
-    by_id = {e.id: e for e in (*rehearsed, *new)}
+    # What a person took back isn't learned, however plainly it was said.
+    held = [e for e in (*rehearsed, *new) if e.corrected <= e.used]
+    by_id = {e.id: e for e in held}
     fresh = {e.id for e in new}
     found = [
         p

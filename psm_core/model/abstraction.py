@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from psm_core.model import lexicon, phrases, words
 from psm_core.model.claims import claimed
-from psm_core.model.clauses import Clause, clauses
+from psm_core.model.clauses import SELF, Clause, clauses
 from psm_core.model.emotion import emotional_weight
 from psm_core.model.interference import LASTING
 from psm_core.model.recurring import OCCASIONS, Occasion, counted, occasion
@@ -111,6 +111,24 @@ def spans(episodes: Sequence[Entry]) -> list[Span]:
         for entry in sorted(said, key=lambda e: (e.said_at, e.id))
         for span in _spans(entry, names | speakers, speakers - {entry.speaker})
     ]
+
+
+def sure_of(text: str, speaker: str) -> float:
+    """How sure it is that *text* tells something lasting of whoever said it, in [0, 1].
+
+    Denied or not; what is hedged, or hangs on a condition, tells nothing.
+
+    >>> sure_of("I'm vegetarian.", "ada"), sure_of("Nice weather today.", "ada")
+    (0.9, 0.0)
+    """
+    told = (
+        claim
+        for clause in clauses(text, speaker)
+        if not words.hedged(clause.text)
+        for claim in claimed(clause)
+        if claim.subject == SELF and not claim.implied
+    )
+    return max(map(_sure, told), default=0.0)
 
 
 def patterns(told: Iterable[Span]) -> list[Pattern]:

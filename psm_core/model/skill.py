@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from psm_core.model import consolidation, fading, personal, related
+from psm_core.model.abstraction import sure_of
 from psm_core.model.card import Card
 from psm_core.model.gate import gate as gate_by_rule
 from psm_core.model.heads import Fading, Reading
@@ -29,6 +30,7 @@ from psm_core.types import (
     Conflict,
     Entry,
     GateDecision,
+    Kind,
     Lesson,
     Pattern,
     Tier,
@@ -37,6 +39,13 @@ from psm_core.types import (
 
 if TYPE_CHECKING:
     from psm_core.protocols import Matrix, Vector
+
+PLAIN = 0.75
+"""From so sure on a plain statement about oneself is worth as much, in [0, 1].
+
+Written lives have few of them: what the network makes of "I'm vegetarian." by itself,
+it has from small talk of that length.
+"""
 
 REPEATED = 0.1
 """Factor on the strength of what is turned away, no unit."""
@@ -67,10 +76,15 @@ class Skill:
             worth = float(self.network.calibrated("keep", read.worth)[0])
             emotion = float(read.emotion[0])
             kind = LASTING_FIRST[int(read.kind[0].argmax())]
+            plain = _plain(turn.text, turn.speaker, turn.role)
+            if plain:
+                worth = max(worth, PLAIN)
+                kind = ruled.kind if kind is Kind.TALK else kind
             # The first half-life: nothing has become of it yet.
             factor = self.network.fading(
                 read.state, torch.tensor([(0.0,) * 5 + (emotion,)])
             ) + Fading.between(read.kind, [kind])
+            factor = factor.clamp(min=0.0) if plain else factor
         hedged = only_possible(turn.text, ruled.kind)
         start = fading.half_life_of(kind, emotion, hedged=hedged)
         archived = ruled.action is Action.ARCHIVE
@@ -176,6 +190,8 @@ class Skill:
             factor = self.network.fading(read.state, became)
             if entry.tier is not Tier.SEMANTIC:
                 factor = factor + Fading.between(read.kind, [entry.kind])
+            if _plain(entry.text, entry.speaker, entry.role):
+                factor = factor.clamp(min=0.0)
         return bounded(fading.half_life(entry) * float(factor.exp()[0]))
 
     def _read(self, heard: Heard, vector: Vector) -> Reading:
@@ -184,3 +200,8 @@ class Skill:
             torch.from_numpy(np.asarray(vector, np.float32))[None], seen
         )
         return reading
+
+
+def _plain(text: str, speaker: str, role: str) -> bool:
+    """Whether somebody says plainly what is so of them, and lasts."""
+    return role == "user" and sure_of(text, speaker) >= PLAIN

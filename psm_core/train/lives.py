@@ -105,6 +105,8 @@ def long(lives: Sequence[Life], turns: int, span: timedelta, seed: int) -> list[
     told = 0
     for retelling in range(turns):
         for life in draw.sample(list(lives), len(lives)):
+            if told >= turns:
+                break
             names = _renaming(life, lives[0])
             other = _swapped(life, draw) if retelling else {}
             for session in _sessions(life):

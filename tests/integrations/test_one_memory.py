@@ -280,7 +280,6 @@ def test_the_life_is_long_enough_to_tell(lived):
 FACTS = {
     "Ada has a dog named Bruno.",
     "Ada is allergic to cashews.",
-    "Ada is allergic to peanuts.",
     "Ada lives in Lyon. (until Saturday)",
     "Ada lives in Paris.",
     "Ada moved from Lyon to Paris.",

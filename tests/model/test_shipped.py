@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +16,10 @@ from psm_core.model import lookup
 from psm_core.model.adapter import MINI as ADAPTER
 from psm_core.model.card import Card
 from psm_core.model.network import PSM
-from psm_core.model.policy import MINI, WEIGHTS
+from psm_core.model.policy import MINI, WEIGHTS, PSMPolicy
 from psm_core.model.signs import SIGN_NAMES
-from psm_core.types import Turn
+from psm_core.protocols import GateContext
+from psm_core.types import Action, Kind, Turn
 
 
 def test_what_ships_is_small():
@@ -93,3 +95,23 @@ def test_a_new_memory_answers_from_its_first_sentence(tmp_path):
         memory.remember(Turn("I moved to Lyon last week.", speaker="Ada", id="t1"))
 
         assert memory.recall("where does Ada live?").hits[0].sources == ("t1",)
+
+
+def test_a_plain_sentence_about_oneself_is_worth_keeping():
+    """Who says in three words what is so of them is taken at their word; a greeting,
+    a doubt, and what the assistant says of itself aren't."""
+    context = GateContext("ada", (), None, np.zeros(384, np.float32), lambda k: [])
+    policy = PSMPolicy()
+
+    def gate(text, role="user"):
+        return policy.gate(Turn(text, role=role, speaker="ada"), context)
+
+    for text in ("I'm vegetarian.", "I'm allergic to peanuts.", "I live in Lyon."):
+        decision = gate(text)
+        assert decision.action is Action.KEEP, text
+        assert decision.strength >= 0.75
+        assert decision.kind is not Kind.TALK
+        assert decision.half_life >= timedelta(days=300)
+        assert gate(text, role="assistant").strength < decision.strength
+    assert gate("Good morning!").strength < 0.1
+    assert gate("Maybe I'm vegetarian.").strength < 0.75
