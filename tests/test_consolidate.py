@@ -925,3 +925,17 @@ def test_who_has_said_little_loses_none_of_it(open_memory, clock, monkeypatch):
 
     assert "t2" not in {c.memory for c in report.changes if c.what == "archived"}
     assert "t2" in {s for h in memory.recall("Porto harbour").hits for s in h.sources}
+
+
+def test_what_was_taken_back_becomes_no_fact(open_memory):
+    """Who says that it was cashews isn't told at breakfast that it was peanuts."""
+    memory = open_memory(policy="rules")
+    memory.remember(Turn("I'm allergic to peanuts.", speaker="ada", id="t1"))
+    recall = memory.recall("what is Ada allergic to?")
+    memory.learn(Feedback(recall.id, corrected=["t1"]))
+    memory.remember(Turn("I'm allergic to cashews.", speaker="ada", id="t2"))
+
+    memory.consolidate()
+
+    facts = [e.text for e in memory.entries(Tier.SEMANTIC)]
+    assert facts == ["Ada is allergic to cashews."]

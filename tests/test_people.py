@@ -194,17 +194,17 @@ def test_each_of_the_six_reaches_who_listens(people, clock):
     clock.move(days=1)
     ada.remember(Turn("I live in Oslo.", id="a2"))
     found = ada.recall("Where do I live?")
-    ada.learn(Feedback(found.id, corrected=["a1"]))
     ada.consolidate()
+    ada.learn(Feedback(found.id, corrected=["a1"]))
     ada.forget("a2")
 
     assert told == [
         "remembered",
         "remembered",
         "recalled",
-        "corrected a1",
         "conflict update",
         "slept ada",
+        "corrected a1",
         "forgot a2",
     ]
 

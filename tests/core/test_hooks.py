@@ -120,8 +120,8 @@ def test_one_life_calls_every_hook(open_memory, say):
     memory.remember(say("I live in Lyon."))
     memory.remember(say("I live in Paris, card 4111."))
     recall = memory.recall("Where do I live?")
-    memory.learn(Feedback(recall.id, corrected=["t1"]))
     memory.consolidate()
+    memory.learn(Feedback(recall.id, corrected=["t1"]))
     memory.forget("t1")
 
     names = [name for name, _ in plugin.told]
@@ -130,9 +130,9 @@ def test_one_life_calls_every_hook(open_memory, say):
         "psm_register",
         *["psm_redact", "psm_gate", "psm_remembered"] * 2,
         "psm_recalled",
-        "psm_corrected",
         "psm_conflict",
         "psm_slept",
+        "psm_corrected",
         "psm_forgot",
     ]
     told = dict(plugin.told)

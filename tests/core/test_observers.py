@@ -105,9 +105,9 @@ def test_an_observer_changes_nothing_and_breaks_nothing(open_memory, say, caplog
         decision = memory.remember(say("I live in Lyon.", id="a"))
         memory.remember(say("I live in Paris.", id="b"))
         recall = memory.recall("Where do I live?")
-        memory.learn(Feedback(recall.id, corrected=["a"]))
         report = memory.consolidate()
         assert report.steps
+        memory.learn(Feedback(recall.id, corrected=["a"]))
         memory.forget("a")
         ends.append(
             (
@@ -121,7 +121,7 @@ def test_an_observer_changes_nothing_and_breaks_nothing(open_memory, say, caplog
     assert ends[0] == ends[1]
     assert rude.refused > 20
     assert " ".join(polite.heard) == (
-        "remembered remembered recalled corrected conflict slept forgot"
+        "remembered remembered recalled conflict slept corrected forgot"
     )
     warned = [r for r in caplog.records if r.name == "psm_core.plugins"]
     assert {r.args[1] for r in warned} == set(OBSERVERS)
