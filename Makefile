@@ -38,6 +38,9 @@ fmt: .venv/dev
 bench: .venv/dev
 	$(BIN)/psm bench recall
 	$(BIN)/psm bench speed
+	$(BIN)/psm bench sleep
+	$(BIN)/psm bench facts
+	$(BIN)/psm bench nights
 
 clean:
 	rm -rf .venv .matrix

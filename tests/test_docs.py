@@ -42,3 +42,14 @@ def test_the_changelog_names_every_command():
     text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     for name, *_ in COMMANDS:
         assert re.search(rf"\b{name}\b", text), name
+
+
+def test_every_example_stands_in_a_page_as_it_is():
+    """Whoever reads a page reads the program that is run, to the letter."""
+    pages = [p.read_text(encoding="utf-8") for p in (ROOT / "docs").glob("*.md")]
+    programs = sorted((ROOT / "examples").rglob("*.py"))
+
+    assert len(programs) >= 6
+    for program in programs:
+        text = program.read_text(encoding="utf-8").rstrip()
+        assert any(text in page for page in pages), program.name
