@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import functools
 import threading
-from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 from psm_core.acts import (
     consolidate,
@@ -25,22 +23,17 @@ from psm_core.acts import (
     undo,
     working,
 )
+from psm_core.clock import SystemClock
 from psm_core.config import Config
+from psm_core.content import Store
 from psm_core.errors import ClosedError
 from psm_core.plugins import Plugins
-from psm_core.protocols import (
-    Abstractor,
-    Clock,
-    CountTokens,
-    Encoder,
-    Parts,
-    Policy,
-    Store,
-)
+from psm_core.protocols import Abstractor, Clock, CountTokens, Encoder, Parts, Policy
 from psm_core.store.home import Home
 from psm_core.store.queue import drop
 from psm_core.store.session import Sensory
 from psm_core.strength import retained
+from psm_core.twins import in_thread
 from psm_core.types import (
     Change,
     Conflict,
@@ -55,31 +48,8 @@ from psm_core.types import (
     Turn,
 )
 
-P = ParamSpec("P")
-R = TypeVar("R")
-
 FROM_CONFIG: Any = object()
 """Default of an argument whose default stands in the settings; None means no end."""
-
-
-class SystemClock:
-    """The time of this machine, in UTC."""
-
-    def now(self) -> datetime:
-        """The present, as an aware datetime."""
-        return datetime.now(UTC)
-
-
-def in_thread(act: Callable[P, R]) -> Callable[P, Coroutine[Any, Any, R]]:
-    """The async twin of a sync method: the same call, made in a worker thread."""
-
-    @functools.wraps(act)
-    async def twin(*args: P.args, **kwargs: P.kwargs) -> R:
-        return await asyncio.to_thread(act, *args, **kwargs)
-
-    twin.__name__ = f"a{act.__name__}"
-    twin.__qualname__ = f"Memory.a{act.__name__}"
-    return twin
 
 
 class Memory:

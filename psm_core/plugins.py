@@ -12,10 +12,11 @@ from typing import Any, NamedTuple
 import pluggy
 
 from psm_core import builtin, hookspecs
+from psm_core.content import IndexKind
 from psm_core.errors import EncoderMismatchError, PluginError, PSMError
 from psm_core.installed import installed, version_of
 from psm_core.offers import OURS, Offers
-from psm_core.protocols import Abstractor, Encoder, IndexKind, Policy
+from psm_core.protocols import Abstractor, Encoder, Policy
 from psm_core.types import SleepReport, Turn
 
 log = logging.getLogger(__name__)

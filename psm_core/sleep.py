@@ -14,10 +14,10 @@ from types import TracebackType
 
 from filelock import FileLock, Timeout
 
+from psm_core.clock import SystemClock
 from psm_core.config import Config
 from psm_core.errors import PSMError
 from psm_core.hookspecs import hookimpl
-from psm_core.memory import SystemClock
 from psm_core.people import People
 from psm_core.protocols import Clock
 from psm_core.store.folder import named, proper

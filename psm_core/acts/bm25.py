@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from psm_core.protocols import Postings, SessionSize
+from psm_core.content import Postings, SessionSize
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

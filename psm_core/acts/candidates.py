@@ -9,7 +9,8 @@ from datetime import datetime
 from psm_core.acts import bm25
 from psm_core.acts.wellformed import wellformed
 from psm_core.config import Config
-from psm_core.protocols import Candidate, Cue, Parts, Place, Postings, Store
+from psm_core.content import Place, Postings, Store
+from psm_core.protocols import Candidate, Cue, Parts
 from psm_core.strength import retained
 from psm_core.types import Entry, Tier
 

@@ -19,8 +19,9 @@ from psm_core.acts.learn import apply_judged
 from psm_core.acts.pruning import archive_faded, condense, fit
 from psm_core.acts.replay import rehearsed
 from psm_core.config import Config
+from psm_core.content import Store
 from psm_core.errors import UnknownMemoryError
-from psm_core.protocols import Leaning, Parts, Store
+from psm_core.protocols import Leaning, Parts
 from psm_core.types import Entry, SleepReport, Tier
 
 LESSONS = 5_000

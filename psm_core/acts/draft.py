@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from psm_core.protocols import Access, Store
+from psm_core.content import Access, Store
 from psm_core.types import Change, Conflict, Entry, Outcome, Tier
 
 if TYPE_CHECKING:
-    from psm_core.protocols import Vector
+    from psm_core.content import Vector
 
 UNDONE = "undone"
 """What the history of a memory says where somebody took a change back."""

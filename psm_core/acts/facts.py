@@ -24,7 +24,7 @@ from psm_core.types import (
 )
 
 if TYPE_CHECKING:
-    from psm_core.protocols import Vector
+    from psm_core.content import Vector
 
 NEAR = 8
 """How many facts each retriever proposes as the other half of a conflict."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 
-from psm_core.protocols import Parts, Store
+from psm_core.content import Store
+from psm_core.protocols import Parts
 from psm_core.types import Entry, Tier
 
 COVERED = "a fact says all of it"

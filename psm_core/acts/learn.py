@@ -9,8 +9,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Protocol
 
+from psm_core.content import Access, Store
 from psm_core.errors import FeedbackError
-from psm_core.protocols import Access, Parts, Store
+from psm_core.protocols import Parts
 from psm_core.strength import REWARD, judged
 from psm_core.types import Entry, Feedback, Outcome, Tier
 

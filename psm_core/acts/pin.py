@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from psm_core.protocols import Parts, Store
+from psm_core.content import Store
+from psm_core.protocols import Parts
 from psm_core.strength import anchored
 from psm_core.types import Tier
 

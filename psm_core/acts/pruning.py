@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from psm_core.acts.draft import Draft, size
 from psm_core.acts.facts import archive
 from psm_core.config import Config
-from psm_core.protocols import Condensing, Parts, Weight
+from psm_core.content import Weight
+from psm_core.protocols import Condensing, Parts
 from psm_core.strength import retained
 from psm_core.types import Entry, Tier
 

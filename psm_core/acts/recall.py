@@ -10,7 +10,8 @@ from typing import NamedTuple
 from psm_core.acts.candidates import candidates, depth
 from psm_core.acts.context import Context
 from psm_core.config import Config
-from psm_core.protocols import Candidate, Parts, Shown, Store, Weighting
+from psm_core.content import Shown, Store
+from psm_core.protocols import Candidate, Parts, Weighting
 from psm_core.types import Entry, Hit, Recall
 
 REASONS = 3

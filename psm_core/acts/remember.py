@@ -13,8 +13,9 @@ from psm_core.acts.passages import passages
 from psm_core.acts.wellformed import wellformed
 from psm_core.acts.working import working
 from psm_core.config import Config
+from psm_core.content import Sensory, Store
 from psm_core.errors import TurnError
-from psm_core.protocols import GateContext, Parts, Sensory, Store
+from psm_core.protocols import GateContext, Parts
 from psm_core.strength import FLOOR, HALF_LIFE_MIN
 from psm_core.types import Action, Entry, GateDecision, Kind, Tier, Trace, Turn
 

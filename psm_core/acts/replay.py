@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from psm_core.protocols import Store
+from psm_core.content import Store
 from psm_core.types import Entry, Tier
 
 ASKING = 16

@@ -7,8 +7,9 @@ from datetime import datetime
 
 from psm_core.acts.facts import digest
 from psm_core.acts.wellformed import wellformed
+from psm_core.content import Store
 from psm_core.errors import FeedbackError
-from psm_core.protocols import Parts, Store
+from psm_core.protocols import Parts
 from psm_core.strength import judged
 from psm_core.types import Conflict, Entry, Outcome, Tier
 

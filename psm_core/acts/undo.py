@@ -7,8 +7,9 @@ from datetime import datetime
 
 from psm_core.acts.draft import UNDONE
 from psm_core.acts.forget import uncover
+from psm_core.content import Store
 from psm_core.errors import FeedbackError
-from psm_core.protocols import Parts, Store
+from psm_core.protocols import Parts
 from psm_core.types import Change, ConflictKind, Entry, Tier
 
 LINKING = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from psm_core.acts.wellformed import wellformed
-from psm_core.protocols import Store
+from psm_core.content import Store
 from psm_core.types import Entry, Turn
 
 

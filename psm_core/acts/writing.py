@@ -7,7 +7,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from psm_core.protocols import Abstractor, Store
+from psm_core.content import Store
+from psm_core.protocols import Abstractor
 from psm_core.types import Entry, Pattern
 
 log = logging.getLogger(__name__)

@@ -21,7 +21,7 @@ from psm_core.model.signs import Heard, known_names, signs
 from psm_core.types import Entry, Kind, Pattern
 
 if TYPE_CHECKING:
-    from psm_core.protocols import Matrix, Vector
+    from psm_core.content import Matrix, Vector
 
 NEAR = 5
 """Earlier spans that each span is held against: the nearest of the same speaker.

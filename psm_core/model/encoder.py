@@ -21,7 +21,7 @@ from psm_core.model.lookup import MINILM, MINILM_SHA256, MINILM_WIDTH
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from psm_core.protocols import Matrix, Numbers, Vector
+    from psm_core.content import Matrix, Numbers, Vector
 
 TOKENS_MAX = 256
 """Word pieces of a text that are read; `MINILM` was trained on no longer texts."""

@@ -19,10 +19,10 @@ from psm_core.protocols import Candidate, Cue, Encoder, GateContext, Weighting
 from psm_core.types import Conflict, Entry, GateDecision, Lesson, Pattern, Turn
 
 if TYPE_CHECKING:
+    from psm_core.content import Matrix
     from psm_core.model.network import PSM
     from psm_core.model.related import Related
     from psm_core.model.skill import Skill
-    from psm_core.protocols import Matrix
 
 WEIGHTS = Path(__file__).parent / "weights"
 """Where the weights lie that ship with the package."""

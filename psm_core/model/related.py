@@ -18,7 +18,7 @@ from psm_core.model.relation import RELATIONS, conflict
 from psm_core.types import Conflict, ConflictKind, Entry
 
 if TYPE_CHECKING:
-    from psm_core.protocols import Matrix, Vector
+    from psm_core.content import Matrix, Vector
 
     Encode = Callable[[Sequence[str]], Matrix]
 

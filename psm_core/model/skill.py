@@ -38,7 +38,7 @@ from psm_core.types import (
 )
 
 if TYPE_CHECKING:
-    from psm_core.protocols import Matrix, Vector
+    from psm_core.content import Matrix, Vector
 
 PLAIN = 0.75
 """From so sure on a plain statement about oneself is worth as much, in [0, 1].

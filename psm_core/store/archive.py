@@ -12,7 +12,7 @@ import zstandard
 from psm_core.errors import EncoderError, EncoderMismatchError
 
 if TYPE_CHECKING:
-    from psm_core.protocols import Matrix, Vector
+    from psm_core.content import Matrix, Vector
 
 LEVEL = 9
 """Of zstd; a turn is small, so a high level costs microseconds."""

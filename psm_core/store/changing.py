@@ -9,8 +9,8 @@ from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from psm_core.content import Former
 from psm_core.errors import StoreError, UnknownMemoryError
-from psm_core.protocols import Former
 from psm_core.store import archive, rows, words
 from psm_core.store.finding import Finding
 from psm_core.store.hearing import ADD_SOURCE, Hearing, source_rows

@@ -11,7 +11,7 @@ from datetime import datetime
 
 import numpy as np
 
-from psm_core.protocols import Weight
+from psm_core.content import Weight
 from psm_core.store import archive, rows, schema, tables, words
 from psm_core.store.changing import Changing
 from psm_core.strength import remaining

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from psm_core.protocols import Matrix, Numbers, Vector
+    from psm_core.content import Matrix, Numbers, Vector
 
 KEPT_BYTES = 64 * 2**20
 """Most memory for one tier; what is beyond is read anew for each search."""

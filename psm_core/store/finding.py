@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from psm_core.content import Place, Postings, SessionSize
 from psm_core.errors import UnknownMemoryError
-from psm_core.protocols import Place, Postings, SessionSize
 from psm_core.store import archive, words
 from psm_core.store.hearing import chunks, marks
 from psm_core.store.ledger import Ledger
@@ -22,7 +22,7 @@ from psm_core.store.tables import HEARD
 from psm_core.types import Entry, Tier
 
 if TYPE_CHECKING:
-    from psm_core.protocols import Matrix, Numbers
+    from psm_core.content import Matrix, Numbers
 
 _COLUMNS = ", ".join(f"m.{name}" for name in NAMES)
 _BARE = f"SELECT {_COLUMNS} FROM memory m"

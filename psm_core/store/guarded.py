@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from psm_core.types import Tier
 
 if TYPE_CHECKING:
-    from psm_core.protocols import IndexKind, Matrix, Vector
+    from psm_core.content import IndexKind, Matrix, Vector
 
 CHROMA = "chroma"
 """The name of the index that ships, and of its folder."""

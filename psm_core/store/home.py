@@ -12,12 +12,12 @@ from datetime import datetime
 from pathlib import Path
 
 from psm_core.config import Config
+from psm_core.content import IndexKind
 from psm_core.errors import (
     ClosedError,
     EncoderMismatchError,
     StoreError,
 )
-from psm_core.protocols import IndexKind
 from psm_core.store import index, parcel, queue, schema
 from psm_core.store.folder import (
     GONE,

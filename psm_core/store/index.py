@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from psm_core.protocols import IndexKind
+from psm_core.content import IndexKind
 from psm_core.store.guarded import CHROMA, IndexFault, NoIndexError, foreign
 from psm_core.types import Tier
 
 if TYPE_CHECKING:
-    from psm_core.protocols import Matrix, Vector
+    from psm_core.content import Matrix, Vector
 
 BATCH = 2000
 """Rows in one call; Chroma takes 5,461."""
@@ -31,7 +31,7 @@ _COSINE = {"hnsw": {"space": "cosine"}}
 class ChromaIndex:
     """One person's vectors in Chroma: a collection for each live tier.
 
-    Implements `psm_core.protocols.Index`.  Opening leaves a mark until the
+    Implements `psm_core.content.Index`.  Opening leaves a mark until the
     collections have answered, because a damaged file can kill the process: the next
     opening finds the mark, and makes the index anew instead of dying too.
 

@@ -23,7 +23,7 @@ from psm_core.store.tables import WAITING
 from psm_core.types import Tier
 
 if TYPE_CHECKING:
-    from psm_core.protocols import IndexKind, Matrix, Numbers
+    from psm_core.content import IndexKind, Matrix, Numbers
 
 logger = logging.getLogger(__name__)
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from psm_core.content import Access, Shown
 from psm_core.errors import FeedbackError, UnknownMemoryError
-from psm_core.protocols import Access, Shown
 from psm_core.store.ledger import Ledger
 from psm_core.store.rows import micros, moment
 from psm_core.store.tables import PENDING

@@ -11,7 +11,7 @@ from psm_core.store import archive
 from psm_core.types import Entry, Kind, Tier, Trace
 
 if TYPE_CHECKING:
-    from psm_core.protocols import Vector
+    from psm_core.content import Vector
 
 LIVE = (Tier.EPISODIC, Tier.SEMANTIC)
 """The tiers whose words and vectors are indexed."""

@@ -16,7 +16,7 @@ from psm_core.store.rows import LIVE
 from psm_core.types import Tier
 
 if TYPE_CHECKING:
-    from psm_core.protocols import Vector
+    from psm_core.content import Vector
 
 TRY_AGAIN_SECONDS = 5.0
 """How often a recall asks whether the holder of the index has gone."""

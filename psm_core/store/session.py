@@ -12,7 +12,7 @@ SESSIONS = 64
 
 
 class Sensory:
-    """The last turns of each session.  Implements `psm_core.protocols.Sensory`.
+    """The last turns of each session.  Implements `psm_core.content.Sensory`.
 
     Args:
         turns: How many turns of a session are kept.

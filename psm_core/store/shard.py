@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 
 class Shard(Keeping, Forgetting, Condensing, Clashing, Judging):
-    """One person's content.  Implements `psm_core.protocols.Store`.
+    """One person's content.  Implements `psm_core.content.Store`.
 
     Its chapters stand in files of their own, in the order of the protocol: hearing,
     finding, judging, changing, forgetting, clashing, indexing, searching, keeping,

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from psm_core.protocols import Postings
+from psm_core.content import Postings
 from psm_core.store.tables import TOKENS
 
 if TYPE_CHECKING:
-    from psm_core.protocols import Numbers
+    from psm_core.content import Numbers
     from psm_core.store.ledger import Ledger
 
 STOP_WORDS = frozenset(

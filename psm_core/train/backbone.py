@@ -23,8 +23,8 @@ from psm_core.model.adapter import Adapter, name_of
 from psm_core.model.encoder import CHARS_MAX, TOKENS_MAX
 
 if TYPE_CHECKING:
+    from psm_core.content import Matrix
     from psm_core.model.adapter import Factors
-    from psm_core.protocols import Matrix
 
 BATCH = 64
 """Texts that go through the network at once."""

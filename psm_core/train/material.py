@@ -13,7 +13,7 @@ from psm_core.protocols import Encoder
 from psm_core.train.corpus import Life, lives
 
 if TYPE_CHECKING:
-    from psm_core.protocols import Matrix, Vector
+    from psm_core.content import Matrix, Vector
     from psm_core.train.pools import Asked
 
 Say = Callable[[str], None]

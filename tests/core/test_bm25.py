@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from psm_core.acts.bm25 import K1, B, by_session, lexical, spot
-from psm_core.protocols import Postings, SessionSize
+from psm_core.content import Postings, SessionSize
 
 texts = st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=8)
 lives = st.lists(st.lists(texts, min_size=1, max_size=5), min_size=1, max_size=4)

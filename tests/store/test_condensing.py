@@ -7,8 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from psm_core.content import Weight
 from psm_core.errors import UnknownMemoryError
-from psm_core.protocols import Weight
 from psm_core.strength import retention
 from psm_core.types import Tier, Trace
 

@@ -6,8 +6,8 @@ import sqlite3
 import numpy as np
 import pytest
 
+from psm_core.content import Shown
 from psm_core.errors import ClosedError, UnknownMemoryError
-from psm_core.protocols import Shown
 from psm_core.strength import REWARD
 from psm_core.types import Conflict, ConflictKind, Outcome, Tier
 

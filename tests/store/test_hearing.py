@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from psm_core.content import Place, SessionSize
 from psm_core.errors import EncoderError, EncoderMismatchError, StoreError, TurnError
-from psm_core.protocols import Place, SessionSize
 from psm_core.types import Kind, Tier, Trace
 
 from .conftest import T0, same, units

@@ -7,8 +7,8 @@ import pytest
 
 from psm_core import Memory, hookimpl
 from psm_core.config import Config
+from psm_core.content import IndexKind
 from psm_core.errors import PluginError
-from psm_core.protocols import IndexKind
 from psm_core.store.guarded import FOLDERS, IndexFault, NoIndexError
 from psm_core.store.home import Home
 from psm_core.store.index import KIND as CHROMA

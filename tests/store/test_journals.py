@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import numpy as np
 
-from psm_core.protocols import Shown
+from psm_core.content import Shown
 from psm_core.store.folder import GONE
 from psm_core.store.journals import journals
 from psm_core.strength import REWARD

@@ -5,8 +5,8 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
+from psm_core.content import Access, Shown
 from psm_core.errors import FeedbackError, UnknownMemoryError
-from psm_core.protocols import Access, Shown
 from psm_core.strength import REWARD
 from psm_core.types import Outcome
 

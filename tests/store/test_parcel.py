@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from psm_core.content import Shown
 from psm_core.errors import (
     ClosedError,
     EncoderMismatchError,
@@ -21,7 +22,6 @@ from psm_core.errors import (
     StoreError,
     StoreFullError,
 )
-from psm_core.protocols import Shown
 from psm_core.store.beside import MOST
 from psm_core.store.schema import SCHEMA
 from psm_core.strength import REWARD

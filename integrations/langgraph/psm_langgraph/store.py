@@ -17,8 +17,8 @@ from langgraph.store.base import (
     TTLConfig,
 )
 
+from psm_core.clock import SystemClock
 from psm_core.errors import ConfigError
-from psm_core.memory import SystemClock
 from psm_core.people import People
 from psm_core.protocols import Clock
 from psm_core.store.folder import proper

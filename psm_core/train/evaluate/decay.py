@@ -34,7 +34,7 @@ from psm_core.transcripts import read
 from psm_core.types import Action, Entry, Kind, Outcome, Trace, Turn
 
 if TYPE_CHECKING:
-    from psm_core.protocols import Vector
+    from psm_core.content import Vector
 
 Remaining: TypeAlias = Callable[[Course], Sequence[float]]
 """What a system has retained of each turn heard, by row; what has least goes first."""
