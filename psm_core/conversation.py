@@ -9,7 +9,6 @@ from typing import NamedTuple
 from psm_core.acts.context import Context, count_tokens, unfenced
 from psm_core.acts.wellformed import wellformed
 from psm_core.attribution import attribute, takes_back
-from psm_core.errors import UnknownMemoryError
 from psm_core.memory import Memory
 from psm_core.protocols import CountTokens
 from psm_core.types import Entry, Hit, Outcome, Recall, Turn
@@ -202,27 +201,20 @@ class Conversation:
         What was forgotten since it was recalled isn't shown either.
         """
         in_view = self._in_view(recent)
-        found = {
-            hit.id: self._entry(hit.id)
+        wanted = {
+            hit.id: hit
             for hit in recall.hits
             if hit.id not in self._refuted and not in_view.issuperset(hit.sources)
         }
         # Without a budget: what fitted it together still fits without some.
         context = Context(self.memory.user, budget, self._count or count_tokens)
         kept: list[tuple[Hit, Entry]] = []
-        for hit in recall.hits:
-            entry = found.get(hit.id)
-            if entry is not None and context.offer(entry):
-                kept.append((hit, entry))
+        for entry in self.memory.known(wanted):
+            if context.offer(entry):
+                kept.append((wanted[entry.id], entry))
         while kept and not context.fits():
             context.withdraw(kept.pop()[1])
         return replace(recall, hits=tuple(hit for hit, _ in kept)), context.text()
-
-    def _entry(self, memory_id: str) -> Entry | None:
-        try:
-            return self.memory.entry(memory_id)
-        except UnknownMemoryError:
-            return None
 
     # ------------------------------------------------------------------ learning
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from psm_core.acts.context import Context, count_tokens
-from psm_core.errors import UnknownMemoryError
 from psm_core.memory import Memory
 from psm_core.types import Feedback, GateDecision, Recall, Turn
 
@@ -19,11 +18,8 @@ def listed(memory: Memory, recall: Recall) -> str:
         Text for a prompt; "" where nothing was found.
     """
     text = Context(memory.user, None, count_tokens, ids=True)
-    for hit in recall.hits:
-        try:
-            text.offer(memory.entry(hit.id))
-        except UnknownMemoryError:
-            continue
+    for entry in memory.known(hit.id for hit in recall.hits):
+        text.offer(entry)
     return text.text()
 
 

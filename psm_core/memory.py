@@ -306,6 +306,12 @@ class Memory:
         with self._open() as store:
             return store.find(memory_id)
 
+    def known(self, ids: Iterable[str]) -> list[Entry]:
+        """Those of *ids* that are remembered, in their order; see `entry`."""
+        with self._open() as store:
+            there = store.known(ids := [*ids])
+        return [there[i] for i in ids if i in there]
+
     def strength(self, entry: Entry) -> float:
         """What *entry* has retained by now, in [0, 1]."""
         return retained(entry, self._parts.clock.now())
@@ -477,6 +483,7 @@ class Memory:
     aentries = in_thread(entries)
     acounts = in_thread(counts)
     aentry = in_thread(entry)
+    aknown = in_thread(known)
     ahistory = in_thread(history)
     aexplain = in_thread(explain)
     apin = in_thread(pin)

@@ -7,13 +7,12 @@ were forgotten must not live on in it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from typing import NamedTuple
 
 from psm_core.acts.context import Context, count_tokens, unfenced
 from psm_core.attribution import attribute, takes_back
-from psm_core.errors import UnknownMemoryError
 from psm_core.memory import Memory
 from psm_core.types import Entry, Hit, Recall
 
@@ -84,7 +83,7 @@ def left_behind(
 def context(memory: Memory, showing: Showing) -> str:
     """The text for a prompt, fenced; without what was forgotten since it was shown."""
     text = Context(memory.user, None, count_tokens)
-    for entry in _there(memory, showing.memories):
+    for entry in memory.known(showing.memories):
         # No budget here: what fitted it together still fits without some.
         text.offer(entry)
     return text.text()
@@ -123,19 +122,8 @@ def taken_back(
 
 
 def _as_recall(memory: Memory, showing: Showing, cue: str) -> Recall:
-    hits = tuple(_hit(memory, entry) for entry in _there(memory, showing.memories))
+    hits = tuple(_hit(memory, entry) for entry in memory.known(showing.memories))
     return Recall(showing.recall, cue, datetime.now(UTC), hits)
-
-
-def _there(memory: Memory, ids: Iterable[str]) -> list[Entry]:
-    """Those of *ids* that weren't forgotten."""
-    found = []
-    for memory_id in ids:
-        try:
-            found.append(memory.entry(memory_id))
-        except UnknownMemoryError:
-            continue
-    return found
 
 
 def _hit(memory: Memory, entry: Entry) -> Hit:

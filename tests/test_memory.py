@@ -562,3 +562,13 @@ def test_import_psm_core_loads_nothing_heavy():
         "typer",
     }
     assert not loaded & heavy
+
+
+def test_some_of_many_memories_are_known(open_memory):
+    """Those that are there come in the order that was asked for; the rest are left out."""
+    memory = open_memory()
+    for name in ("a", "b", "c"):
+        memory.remember(Turn(f"I own the thing {name}.", id=name))
+    memory.forget("b")
+
+    assert [e.id for e in memory.known(["c", "b", "nobody", "a"])] == ["c", "a"]

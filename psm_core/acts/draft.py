@@ -73,10 +73,6 @@ class Draft:
         """Whether there will be a memory of this id."""
         return memory_id in self._now or bool(self.store.known([memory_id]))
 
-    def current(self, entries: Iterable[Entry]) -> list[Entry]:
-        """*entries* as they will be."""
-        return [self._now.get(e.id, e) for e in entries]
-
     def entries(
         self, seqs: Iterable[int], *, vectors: bool = False
     ) -> Mapping[int, Entry]:

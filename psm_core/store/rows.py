@@ -66,7 +66,6 @@ def micros(at: datetime) -> int:
 
 
 @functools.lru_cache(maxsize=8192)
-@functools.lru_cache(maxsize=8192)
 def moment(number: int) -> datetime:
     """The aware datetime that `micros` made *number* of, in UTC."""
     # A memory's times are mostly one time, and to make one takes a microsecond.
