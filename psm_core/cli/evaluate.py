@@ -47,6 +47,7 @@ class Operation(StrEnum):
     DECAY = "decay"
     CONSOLIDATION = "consolidation"
     UTILITY = "utility"
+    CEILING = "ceiling"
 
 
 def evaluate(

@@ -60,10 +60,25 @@ CHATS = ("two people", "assistant")
 BETWEEN_TURNS = timedelta(seconds=40)
 """Time from one turn of a session to the next."""
 
-VALIDATION = frozenset({"arjun", "fatima", "gwen", "hank", "pilar", "tomasz"})
+VALIDATION = frozenset(
+    {
+        "allison",
+        "arjun",
+        "carla",
+        "colin",
+        "fatima",
+        "gwen",
+        "hank",
+        "pilar",
+        "tessa",
+        "tomasz",
+    }
+)
 """Lives on which choices are made: epochs, features, thresholds."""
 
-TEST = frozenset({"denise", "kofi", "nora", "priya", "rashid", "walter"})
+TEST = frozenset(
+    {"denise", "kofi", "monica", "nora", "priya", "rashid", "spencer", "walter"}
+)
 """Lives that are read by `psm eval` alone."""
 
 

@@ -15,7 +15,7 @@ from psm_core.model.heads import Reader, Reading
 from psm_core.model.kinds import LASTING_FIRST
 from psm_core.model.network import PSM
 from psm_core.model.signs import Heard, signs
-from psm_core.train.calibrate import platt
+from psm_core.train.calibrate import logistic, platt
 from psm_core.train.corpus import Life, Said
 from psm_core.train.feelings import Felt, felt_elsewhere
 from psm_core.train.material import Material, Remembered, Say
@@ -153,26 +153,7 @@ def _fit_worth(reader: Reader, train: Labelled) -> None:
     """Two logistic regressions on the signs, to the end; they have no epochs."""
     seen = torch.cat([train.signs, train.alone])  # (2N, S)
     for head, label in ((reader.keep, train.keep), (reader.needed, train.needed)):
-        nn.init.zeros_(head.weight)
-        nn.init.zeros_(head.bias)
-        optimizer = torch.optim.LBFGS(
-            head.parameters(), max_iter=300, line_search_fn="strong_wolfe"
-        )
-        true = label.repeat(2)
-
-        def loss(
-            head: nn.Linear = head,
-            true: Tensor = true,
-            optimizer: torch.optim.Optimizer = optimizer,
-        ) -> Tensor:
-            optimizer.zero_grad()
-            said = head(seen).squeeze(1)
-            value = functional.binary_cross_entropy_with_logits(said, true)
-            value = value + RIDGE * head.weight.square().sum()
-            value.backward()  # type: ignore[no-untyped-call]
-            return value
-
-        optimizer.step(loss)  # type: ignore[no-untyped-call]
+        logistic(head, seen, label.repeat(2), RIDGE)
 
 
 def _fit(

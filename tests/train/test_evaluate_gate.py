@@ -41,7 +41,7 @@ LONG = [
     )
     for n in range(5)
 ]
-TOLD = {"ada": ([*SHORT, *LONG], {"long0", "long1"})}
+TOLD = {"ada": ([*SHORT, *LONG], {"long0": 1, "long1": 3})}
 
 
 def figures(rows):
@@ -61,6 +61,17 @@ def test_what_was_needed_stays_when_the_rest_goes(encoder):
     assert bad[kept].value == 0.0
     assert good["AUC of evidence", "psm"].value == pytest.approx(13 / 16)
     assert bad["AUC of evidence", "psm"].value == pytest.approx(3 / 16)
+
+
+def test_what_is_asked_for_often_counts_as_often(encoder):
+    """Of a turn that one question needs and one that three do, a quarter stays."""
+    told = {"ada": ([*SHORT, *LONG], {"long0": 1, "short0": 3})}
+
+    rows = figures(evaluate_worth(reading_words(encoder), 0.6, told, encoder))
+
+    kept = "evidence kept, 50% turned away"
+    assert rows[kept, "psm"].value == 1 / 2
+    assert rows[f"{kept}, by questions", "psm"].value == 1 / 4
 
 
 def test_the_threshold_decides_what_is_turned_away(encoder):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -29,7 +30,7 @@ from psm_core.train.evaluate.figures import (
 from psm_core.train.evaluate.measured import Measured, measured
 from psm_core.train.feelings import FEELINGS, emobank, felt, goemotions
 from psm_core.train.material import Remembered
-from psm_core.train.reading import RECENT, evidence
+from psm_core.train.reading import RECENT
 from psm_core.types import Action, Entry, GateDecision, Turn
 
 if TYPE_CHECKING:
@@ -41,19 +42,26 @@ if TYPE_CHECKING:
 AWAY = (0.3, 0.5)
 """Shares of the turns, those of least worth, that are turned away."""
 
+ASKED = "by questions"
+"""How evidence is counted where a turn that three questions need counts three times."""
+
 ELSEWHERE = 2_000
 """Texts of each other corpus that are read; encoding them takes its time."""
 
 OPERATION = "gate"
 
-Told = Mapping[str, tuple[Sequence[Turn], "set[str]"]]
-"""By person: what was said, in order, and the ids of what was needed later."""
+Told = Mapping[str, tuple[Sequence[Turn], Mapping[str, int]]]
+"""By person: what was said, in order, and by id how many questions need which turn."""
 
 
 class _Person(NamedTuple):
-    """One person's turns as every system sees them; columns are (N,)."""
+    """One person's turns as every system sees them; columns are (N,).
+
+    ``asked`` counts the questions that need a turn, ``needed`` is True where any does.
+    """
 
     worth: Mapping[str, Column]
+    asked: NDArray[np.int64]
     needed: Mask
     away: Mapping[str, Mask]
     decided: Sequence[GateDecision]
@@ -81,12 +89,17 @@ def evaluate_gate(
         The figures of `evaluate_worth`, those of the labels of the lives, those of the
         other corpora, and a row for each bin of the probability that a turn is kept.
     """
-    told = {life.name: (life.turns, evidence(life)) for life in lives}
+    told = {life.name: (life.turns, needed(life)) for life in lives}
     people = _read(network, archive, told, encoder)
     found = _worth(people)
     found += _labels(people, {life.name: life for life in lives})
     found += _honesty(people, {life.name: life for life in lives})
     return found + (_elsewhere(network, feelings, encoder) if feelings else [])
+
+
+def needed(life: Life) -> dict[str, int]:
+    """By id, how many questions about *life* need which turn."""
+    return dict(Counter(turn for q in life.questions for turn in q.evidence))
 
 
 def evaluate_worth(
@@ -97,12 +110,14 @@ def evaluate_worth(
     Args:
         network: The trained network.
         archive: Calibrated worth in [0, 1] below which it turns away.
-        told: By person, what was said, and the ids of what was needed.
+        told: By person, what was said, and what was needed.
         encoder: The encoder that the network was trained on.
 
     Returns:
         For PSM, the rules, length, and first person with content words: the evidence
-        kept at each share of `AWAY`, and the AUC of evidence.  For PSM and the rules:
+        kept at each share of `AWAY`, once with each turn counted once and once with
+        each counted for every question that needs it, and the AUC of evidence.  For
+        PSM and the rules:
         the share that each turns away by its own lights, and the evidence it keeps.
     """
     return _worth(_read(network, archive, told, encoder))
@@ -115,7 +130,8 @@ def _read(
     network: PSM, archive: float, told: Told, encoder: Remembered
 ) -> dict[str, _Person]:
     found = {}
-    for name, (turns, needed) in told.items():
+    for name, (turns, counted) in told.items():
+        asked = np.array([counted.get(turn.id, 0) for turn in turns])
         decided, rows = _decided(turns)
         vectors = torch.tensor(encoder.encode([turn.text for turn in turns]))
         with torch.no_grad():
@@ -128,7 +144,8 @@ def _read(
                 "length": np.array([float(len(words.words(t.text))) for t in turns]),
                 "first person": np.array([_by_first_person(t.text) for t in turns]),
             },
-            needed=np.array([turn.id in needed for turn in turns]),
+            asked=asked,
+            needed=asked > 0,
             away={
                 "psm": said < archive,
                 "rules": np.array([d.action is Action.ARCHIVE for d in decided]),
@@ -183,26 +200,33 @@ def _worth(people: Mapping[str, _Person]) -> list[Measured]:
     for system in next(iter(people.values())).worth:
         for share in AWAY:
             measure = f"evidence kept, {share:.0%} turned away"
-            cases = {n: _kept(p, system, share) for n, p in people.items()}
+            kept = {n: stays(p.worth[system], share) for n, p in people.items()}
+            cases = {n: kept[n][p.needed].tolist() for n, p in people.items()}
             found.append(measured(OPERATION, measure, system, cases))
+            cases = {n: kept[n].repeat(p.asked).tolist() for n, p in people.items()}
+            found.append(measured(OPERATION, f"{measure}, {ASKED}", system, cases))
         ranked = {n: paired(p.worth[system], p.needed) for n, p in people.items()}
         found.append(measured(OPERATION, "AUC of evidence", system, ranked, auc))
     for system in ("psm", "rules"):
         away = {n: p.away[system].tolist() for n, p in people.items()}
         found.append(measured(OPERATION, "share turned away", system, away))
-        kept = {n: (~p.away[system])[p.needed].tolist() for n, p in people.items()}
-        found.append(measured(OPERATION, "evidence kept", system, kept))
+        stayed = {n: (~p.away[system])[p.needed].tolist() for n, p in people.items()}
+        found.append(measured(OPERATION, "evidence kept", system, stayed))
     return found
 
 
-def _kept(person: _Person, system: str, share: float) -> list[float]:
-    """For each turn that was needed, whether it stays; ties go by chance."""
-    worth = person.worth[system]
+def stays(worth: Column, share: float) -> Column:
+    """(N,) 1 for each turn that stays where the least of (N,) *worth* go, else 0.
+
+    Args:
+        worth: What orders them; ties go by chance.
+        share: Of the turns that go, in [0, 1].
+    """
     chance = np.random.default_rng(1).random(len(worth))
     away = np.lexsort((chance, worth))[: int(len(worth) * share)]
-    stays = np.ones(len(worth))
-    stays[away] = 0.0
-    return [float(x) for x in stays[person.needed]]
+    left = np.ones(len(worth))
+    left[away] = 0.0
+    return left
 
 
 # ------------------------------------------------------------- the labels of the lives

@@ -21,6 +21,7 @@ from psm_core.train.corpus import Life, lives
 from psm_core.train.evaluate import targets
 from psm_core.train.evaluate.ablations import evaluate_ablations
 from psm_core.train.evaluate.asking import AFTER, System
+from psm_core.train.evaluate.ceiling import evaluate_ceiling
 from psm_core.train.evaluate.consolidation import evaluate_consolidation
 from psm_core.train.evaluate.locomo import conversations
 from psm_core.train.evaluate.measured import Measured
@@ -128,10 +129,7 @@ def _gate(subject: Subject) -> Iterable[Measured]:
     if subject.labelled:
         yield from gate.evaluate_gate(network, archive, subject.lives, encoder)
         return
-    told = {
-        life.name: (life.turns, {i for q in life.questions for i in q.evidence})
-        for life in subject.lives
-    }
+    told = {life.name: (life.turns, gate.needed(life)) for life in subject.lives}
     yield from gate.evaluate_worth(network, archive, told, encoder)
 
 
@@ -160,6 +158,11 @@ def _utility(subject: Subject) -> Iterable[Measured]:
         )
 
 
+def _ceiling(subject: Subject) -> Iterable[Measured]:
+    if not subject.labelled:
+        yield from evaluate_ceiling(subject.trained, subject.lives, subject.say)
+
+
 def _module(name: str) -> Any:
     return importlib.import_module(f"psm_core.train.evaluate.{name}")
 
@@ -171,6 +174,7 @@ OPERATIONS: dict[str, Callable[[Subject], Iterable[Measured]]] = {
     "decay": _decay,
     "consolidation": _consolidation,
     "utility": _utility,
+    "ceiling": _ceiling,
 }
 """What can be measured, by name, and by what."""
 

@@ -194,11 +194,25 @@ TARGETS = (
         _value("gate", "evidence kept, 30% turned away"),
     ),
     Target(
+        "the same, counted by questions",
+        LOCOMO,
+        0.975,
+        0.985,
+        _value("gate", "evidence kept, 30% turned away, by questions"),
+    ),
+    Target(
         "evidence kept, 50 % turned away",
         LOCOMO,
         0.93,
         0.955,
         _value("gate", "evidence kept, 50% turned away"),
+    ),
+    Target(
+        "the same, counted by questions",
+        LOCOMO,
+        0.93,
+        0.955,
+        _value("gate", "evidence kept, 50% turned away, by questions"),
     ),
     Target(
         "evidence kept, 30 % turned away",
@@ -208,11 +222,25 @@ TARGETS = (
         _value("gate", "evidence kept, 30% turned away"),
     ),
     Target(
+        "the same, counted by questions",
+        PEOPLE,
+        0.975,
+        0.985,
+        _value("gate", "evidence kept, 30% turned away, by questions"),
+    ),
+    Target(
         "evidence kept, 50 % turned away",
         PEOPLE,
         0.93,
         0.955,
         _value("gate", "evidence kept, 50% turned away"),
+    ),
+    Target(
+        "the same, counted by questions",
+        PEOPLE,
+        0.93,
+        0.955,
+        _value("gate", "evidence kept, 50% turned away, by questions"),
     ),
     Target(
         "conflicts told from the rest, AUC",
