@@ -71,8 +71,8 @@ class Reading(NamedTuple):
 class Reader(nn.Module):
     """A trunk over a text's vector and signs, and a head for each thing it tells.
 
-    Worth is read off the signs alone: on people it had not met the vector, which knows
-    the topics of the people it learned from, made the order no better.
+    Worth is linear in both: with the vector the order of people whom it had not met is
+    better, and a hidden layer adds nothing to that.
 
     Args:
         width: D, the numbers in one vector.
@@ -84,11 +84,16 @@ class Reader(nn.Module):
         signs = len(SIGN_NAMES)
         self.trunk = _hidden(width + signs, state)
         self.mood = _hidden(width + signs, state // 2)
-        self.keep = nn.Linear(signs, 1)
-        self.needed = nn.Linear(signs, 1)
+        self.keep = nn.Linear(width + signs, 1)
+        self.needed = nn.Linear(width + signs, 1)
         self.fact = nn.Linear(state + signs, 1)
         self.kind = nn.Linear(state + signs, len(LASTING_FIRST))
         self.feeling = nn.Linear(state // 2 + signs, 2)
+
+    @staticmethod
+    def seen(vectors: Tensor, signs: Tensor) -> Tensor:
+        """(N, D + S): what all heads see of (N, D) vectors and (N, S) signs."""
+        return torch.cat([SPREAD * vectors, signs], 1)
 
     def forward(self, vectors: Tensor, signs: Tensor) -> Reading:
         """What N texts are worth, say and feel.
@@ -97,12 +102,12 @@ class Reader(nn.Module):
             vectors: (N, D) rows of length 1.
             signs: (N, S) as `signs.signs` gives them.
         """
-        seen = torch.cat([SPREAD * vectors, signs], 1)  # (N, D + S)
+        seen = self.seen(vectors, signs)  # (N, D + S)
         told = torch.cat([self.trunk(seen), signs], 1)  # (N, H)
         felt = self.feeling(torch.cat([self.mood(seen), signs], 1))  # (N, 2)
         return Reading(
-            keep=self.keep(signs).squeeze(1),
-            needed=self.needed(signs).squeeze(1),
+            keep=self.keep(seen).squeeze(1),
+            needed=self.needed(seen).squeeze(1),
             fact=self.fact(told).squeeze(1),
             feeling=torch.stack([felt[:, 0].tanh(), felt[:, 1].sigmoid()], 1),
             kind=self.kind(told),

@@ -68,10 +68,13 @@ def logistic(head: nn.Linear, seen: Tensor, true: Tensor, ridge: float) -> None:
 
     Args:
         head: (F, 1), trained in place, from nothing.
-        seen: (N, F) float32.
+        seen: (N, F) float32, of any scale: each column is pulled alike.
         true: (N,) float32, 0 or 1.
-        ridge: Pull of the weights towards nothing, on their squares, no unit.
+        ridge: Pull of the weights of columns with deviation 1 towards nothing, on
+            their squares, no unit.
     """
+    middle, spread = seen.mean(0), seen.std(0, correction=0) + 1e-3
+    even = (seen - middle) / spread
     nn.init.zeros_(head.weight)
     nn.init.zeros_(head.bias)
     optimizer = torch.optim.LBFGS(
@@ -80,12 +83,16 @@ def logistic(head: nn.Linear, seen: Tensor, true: Tensor, ridge: float) -> None:
 
     def loss() -> Tensor:
         optimizer.zero_grad()
-        value = functional.binary_cross_entropy_with_logits(head(seen).squeeze(1), true)
+        value = functional.binary_cross_entropy_with_logits(head(even).squeeze(1), true)
         value = value + ridge * head.weight.square().sum()
         value.backward()  # type: ignore[no-untyped-call]
         return value
 
     optimizer.step(loss)  # type: ignore[no-untyped-call]
+    with torch.no_grad():
+        # The same regression, on the columns as they were.
+        head.weight /= spread
+        head.bias.sub_((head.weight * middle).sum())
 
 
 def reliability(said: Column, true: Mask, bins: int = BINS) -> list[Bin]:

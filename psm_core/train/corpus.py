@@ -63,10 +63,12 @@ BETWEEN_TURNS = timedelta(seconds=40)
 VALIDATION = frozenset(
     {
         "allison",
+        "anke",
         "arjun",
         "carla",
         "colin",
         "fatima",
+        "gary",
         "gwen",
         "hank",
         "pilar",
@@ -77,7 +79,18 @@ VALIDATION = frozenset(
 """Lives on which choices are made: epochs, features, thresholds."""
 
 TEST = frozenset(
-    {"denise", "kofi", "monica", "nora", "priya", "rashid", "spencer", "walter"}
+    {
+        "denise",
+        "hyejin",
+        "kofi",
+        "monica",
+        "nora",
+        "priya",
+        "rashid",
+        "rosa",
+        "spencer",
+        "walter",
+    }
 )
 """Lives that are read by `psm eval` alone."""
 

@@ -33,7 +33,7 @@ BATCH = 128
 RATE = 0.002
 """Step of AdamW at the beginning; it falls to nothing."""
 
-RIDGE = 1e-4
+RIDGE = 0.02
 """Pull of the weights of worth towards nothing, on their squares, no unit."""
 
 ALONE = 0.3
@@ -150,8 +150,9 @@ def labelled(lives: Sequence[Life], encoder: Remembered) -> Labelled:
 
 
 def _fit_worth(reader: Reader, train: Labelled) -> None:
-    """Two logistic regressions on the signs, to the end; they have no epochs."""
-    seen = torch.cat([train.signs, train.alone])  # (2N, S)
+    """Two logistic regressions, to the end; they have no epochs."""
+    heard = [reader.seen(train.vectors, s) for s in (train.signs, train.alone)]
+    seen = torch.cat(heard)  # (2N, D + S)
     for head, label in ((reader.keep, train.keep), (reader.needed, train.needed)):
         logistic(head, seen, label.repeat(2), RIDGE)
 
