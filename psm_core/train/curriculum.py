@@ -30,7 +30,7 @@ from psm_core.train.reinforce import train_utility
 from psm_core.train.relating import train_relating
 from psm_core.train.unseen import encoders
 
-LIVES = "38 lives, written for this project (CC0)"
+LIVES = "66 lives, written for this project (CC0)"
 FEELINGS = {
     "emobank": "EmoBank, Buechel and Hahn (2017), CC BY-SA 4.0",
     "goemotions": "GoEmotions, Demszky et al. (2020), Apache-2.0 and CC BY 4.0",

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     Table = NDArray[np.float32]
     Mask = NDArray[np.bool_]
 
-CROWD = 3
-"""Other lives that fill a crowded store: about 550 turns, like months of daily chat."""
+FULL = 900
+"""From so many turns on a store takes in no other life: a year of chat is crowded
+by itself, and a training should end within the hour."""
 
 
 Seen: TypeAlias = tuple[Cue, Sequence[Candidate]]
@@ -52,7 +53,7 @@ class Asking:
     """How the stores are filled before they are asked.
 
     Args:
-        crowd: Other lives whose sessions happen to the same people.
+        crowd: Other lives at most whose sessions happen to the same people; see `FULL`.
         depth: Candidates that each retriever proposes.
         slept: Whether the memory has consolidated.
         after: From the last turn to the questions.
@@ -115,7 +116,13 @@ def asked(
 def _filled(life: Life, lives: Sequence[Life], asking: Asking) -> Life:
     others = [o for o in lives if o.chat == life.chat and o.name != life.name]
     random.Random(f"{asking.seed} {life.name}").shuffle(others)  # noqa: S311
-    return crowded(life, others[: asking.crowd], asking.seed) if asking.crowd else life
+    crowd, turns = [], len(life.turns)
+    for other in others[: asking.crowd]:
+        if turns >= FULL:
+            break
+        crowd.append(other)
+        turns += len(other.turns)
+    return crowded(life, crowd, asking.seed) if crowd else life
 
 
 def _asked(
