@@ -175,7 +175,7 @@ def test_shared_runs_names_both_lives(life):
     found = shared_runs([replace(life, said=(told,)), other])
 
     assert len(found) == len(line.split()) - SHARED_WORDS + 1
-    assert found[0] == f"other and {life.name}: we had them all in a row of"
+    assert found[0] == f"other and {life.name}: we had them all in a row of nine on"
 
 
 def test_a_life_that_is_too_short_says_what_it_lacks(life):
