@@ -80,7 +80,7 @@ def sleep(
     """Let lives be heard, asked, slept on, and asked again.
 
     Args:
-        data: Conversations in LoCoMo's format; None means the six test people.
+        data: Conversations in LoCoMo's format; None means the ten test people.
         shares: Settings of ``index_share``; one row each.
         on_step: Is told what goes on.
 

@@ -81,7 +81,7 @@ def sleep(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """What a sleep saves, and what it costs.  The six test people by default."""
+    """What a sleep saves, and what it costs.  The ten test people by default."""
     bench = importlib.import_module("psm_core.bench.sleep")
     rows, told = bench.sleep(data, on_step=say)
     table = columns(

@@ -7,7 +7,6 @@ people; a little contrast within lives teaches that.
 
 from __future__ import annotations
 
-import math
 import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -48,8 +47,10 @@ class Recipe:
         rank: Rows of each A and columns of each B.
         alpha: What is learned counts ``alpha / rank`` times; no unit.
         share: Which share of the network's blocks learns, from the top, in (0, 1].
-        together: So many lives share one store, and every turn of theirs is a wrong
-            answer to the others' questions.
+        together: So many lives share one store at most, and every turn of theirs is a
+            wrong answer to the others' questions.
+        turns: A store takes in no further life that would make it longer; what a
+            step holds in memory grows with it: 11 GB at 700, less where `sparing`.
         epochs: How often each life is read.
         rate: Of learning, at its height.
         warming: Share of the steps on which the rate rises; then it falls to 0.
@@ -63,7 +64,8 @@ class Recipe:
     alpha: int = 16
     share: float = 1.0
     together: int = 2
-    epochs: int = 4
+    turns: int = 700
+    epochs: int = 2
     rate: float = 2e-3
     warming: float = 0.1
     temperature: float = 0.05
@@ -116,17 +118,17 @@ def train_adapter(
     insert(backbone.network, recipe.rank, recipe.alpha, recipe.share)
     learned = [p for p in backbone.network.parameters() if p.requires_grad]
     step = torch.optim.AdamW(learned, lr=recipe.rate, weight_decay=0.01)
-    total = recipe.epochs * math.ceil(len(material.train) / recipe.together)
+    course = [stores(material.train, recipe, draw) for _ in range(recipe.epochs)]
     pace = torch.optim.lr_scheduler.OneCycleLR(
         step,
         recipe.rate,
-        max(total, 2),
+        max(sum(map(len, course)), 2),
         pct_start=recipe.warming,
         anneal_strategy="linear",
     )
-    for epoch in range(recipe.epochs):
+    for epoch, groups in enumerate(course):
         losses = []
-        for lives in _stores(material.train, recipe, draw):
+        for lives in groups:
             step.zero_grad()
             losses.append(gradients(backbone, lesson(lives, epoch), recipe))
             nn.utils.clip_grad_norm_(learned, 1.0)
@@ -139,6 +141,30 @@ def train_adapter(
         say(f"after: {_told(backbone, material.validation)}")
     take_out(backbone.network)
     return Adapter(backbone.base, backbone.digest, recipe.rank, recipe.alpha, factors)
+
+
+def stores(
+    lives: Sequence[Life], recipe: Recipe, draw: random.Random
+) -> list[list[Life]]:
+    """The lives in groups that share a store, one sort of chat beside its like.
+
+    Args:
+        lives: Each comes once.
+        recipe: How many lives and turns one store takes in; a longer life has one of
+            its own.
+        draw: The chance by which they meet, and of their order.
+    """
+    shuffled = draw.sample(list(lives), len(lives))
+    shuffled.sort(key=lambda life: life.chat)
+    groups: list[list[Life]] = []
+    for life in shuffled:
+        last = groups[-1] if groups else []
+        turns = sum(len(other.turns) for other in last) + len(life.turns)
+        if last and len(last) < recipe.together and turns <= recipe.turns:
+            last.append(life)
+        else:
+            groups.append([life])
+    return draw.sample(groups, len(groups))
 
 
 def lesson(lives: Sequence[Life], seed: int) -> Lesson:
@@ -223,17 +249,6 @@ def nearness(encoder: Encoder, lives: Sequence[Life]) -> dict[str, float]:
 
 
 # -------------------------------------------------------------------- the pieces
-
-
-def _stores(
-    lives: Sequence[Life], recipe: Recipe, draw: random.Random
-) -> Iterable[list[Life]]:
-    """The lives in groups that share a store, one sort of chat beside its like."""
-    shuffled = draw.sample(list(lives), len(lives))
-    shuffled.sort(key=lambda life: life.chat)
-    size = recipe.together
-    groups = [shuffled[n : n + size] for n in range(0, len(shuffled), size)]
-    return draw.sample(groups, len(groups))
 
 
 def _loss(

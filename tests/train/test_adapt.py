@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import random
 from datetime import UTC, datetime
 
 import numpy as np
@@ -10,7 +11,14 @@ import pytest
 import torch
 
 from psm_core.model.encoder import HashEncoder
-from psm_core.train.adapt import Lesson, Recipe, gradients, lesson, nearness
+from psm_core.train.adapt import (
+    Lesson,
+    Recipe,
+    gradients,
+    lesson,
+    nearness,
+    stores,
+)
 from psm_core.train.corpus import Life, Pair, Question, Said
 from psm_core.types import Kind, Turn
 
@@ -73,6 +81,26 @@ def test_lives_that_share_a_store_are_all_asked_about():
     place = found.turns.index("Ada here, I bake bread")
     assert found.answers[1, place] == 1
     assert found.pairs == [*ADA.pairs, *BOB.pairs]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_store_takes_in_no_life_that_makes_it_too_long(seed):
+    """Each life comes once; two share a store where both fit, a long one has its own."""
+    long = life("eve", "Eve", *(f"turn {n}" for n in range(9)))
+    people = [ADA, BOB, long, life("dan", "Dan", "one", "two")]
+
+    groups = stores(people, Recipe(together=2, turns=4), random.Random(seed))
+
+    assert sorted(x.name for group in groups for x in group) == [
+        "ada",
+        "bob",
+        "dan",
+        "eve",
+    ]
+    assert [long] in groups
+    for group in groups:
+        assert len(group) <= 2
+        assert len(group) == 1 or sum(len(x.turns) for x in group) <= 4
 
 
 def test_nearness_counts_what_cosine_finds():
