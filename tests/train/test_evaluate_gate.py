@@ -28,7 +28,7 @@ def reading_words(encoder, factor=1.0):
         for head in (network.reader.keep, network.reader.needed):
             head.weight.zero_()
             head.bias.zero_()
-            head.weight[0, SIGN_NAMES.index("words")] = factor
+            head.weight[0, encoder.width + SIGN_NAMES.index("words")] = factor
     return network
 
 
