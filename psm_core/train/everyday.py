@@ -210,6 +210,16 @@ I lost my keys in May. | I lost my phone in June.
 I broke my arm in 1990. | I broke my leg in 2005.
 I read a novel about Spain. | I read a novel about Peru.
 I took the train to Lyon. | I took the bus to Nice.
+I ran the half marathon in Cardiff in 2019. | I ran the half marathon in Bristol in 2021.
+I climbed Snowdon in 2018. | I climbed Ben Nevis in 2020.
+We spent Christmas in Vienna in 2020. | We spent Christmas in Graz in 2021.
+I saw the band in Cologne in 2017. | I saw the band in Munich in 2019.
+I swam the lake race in 2021. | I swam the harbour race in 2022.
+My team won the cup in Porto in 2022. | My team won the cup in Braga in 2023.
+I gave a talk in Oslo in May. | I gave a talk in Bergen in June.
+I took a cooking course in 2018. | I took a pottery course in 2019.
+I cycled the Ghent tour in 2020. | I cycled the Bruges tour in 2021.
+I walked the Rhine trail in 2016. | I walked the Elbe trail in 2018.
 The first exam went well. | The second exam went badly.
 My left eye was done in May. | My right eye was done in July.
 We won on Saturday. | We lost on Wednesday.
