@@ -210,7 +210,7 @@ I lost my keys in May. | I lost my phone in June.
 I broke my arm in 1990. | I broke my leg in 2005.
 I read a novel about Spain. | I read a novel about Peru.
 I took the train to Lyon. | I took the bus to Nice.
-I ran the half marathon in Cardiff in 2019. | I ran the half marathon in Bristol in 2021.
+I ran the half marathon in Cardiff in 2019. | I ran the half marathon in Leeds in 2021.
 I climbed Snowdon in 2018. | I climbed Ben Nevis in 2020.
 We spent Christmas in Vienna in 2020. | We spent Christmas in Graz in 2021.
 I saw the band in Cologne in 2017. | I saw the band in Munich in 2019.
