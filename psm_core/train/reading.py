@@ -129,8 +129,16 @@ def labelled(lives: Sequence[Life], encoder: Remembered) -> Labelled:
     said = [s for life in lives for s in life.said]
     past = [h for life in lives for h in heard(life)]
     # Ids are unique within a life alone.
-    asked = [s.turn.id in evidence(life) for life in lives for s in life.said]
-    changed = [s.turn.id in _changed(life) for life in lives for s in life.said]
+    asked = [
+        s.turn.id in ids
+        for life, ids in zip(lives, map(evidence, lives), strict=True)
+        for s in life.said
+    ]
+    changed = [
+        s.turn.id in ids
+        for life, ids in zip(lives, map(_changed, lives), strict=True)
+        for s in life.said
+    ]
     return Labelled(
         vectors=torch.tensor(encoder.encode([s.turn.text for s in said])),
         signs=_stacked(past),

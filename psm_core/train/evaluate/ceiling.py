@@ -96,6 +96,7 @@ def _recall(questions: Sequence[Asked]) -> Iterable[Measured]:
 
 def _gate(lives: Sequence[Life], encoder: Remembered) -> Iterable[Measured]:
     read = {life.name: labelled([life], encoder) for life in lives}
+    asked_for = {life.name: _asked(life) for life in lives}
     for seeing, ridge in RIDGE.items():
         seen = {
             name: x.signs if seeing == "signs" else torch.cat([x.signs, x.vectors], 1)
@@ -107,7 +108,6 @@ def _gate(lives: Sequence[Life], encoder: Remembered) -> Iterable[Measured]:
         }
         for share in AWAY:
             kept = {name: stays(own, share) for name, own in worth.items()}
-            asked_for = {life.name: _asked(life) for life in lives}
             measure = f"evidence kept, {share:.0%} turned away"
             name = f"{TAUGHT}, {seeing}"
             cases = {n: row[asked_for[n] > 0].tolist() for n, row in kept.items()}
