@@ -18,7 +18,7 @@ from psm_core.model.weigh import WEIGHTS
 from psm_core.protocols import Policy
 from psm_core.train.calibrate import platt
 from psm_core.train.corpus import Life
-from psm_core.train.evaluate.found import Found, found
+from psm_core.train.evaluate.found import FIGURES, Found, found
 from psm_core.train.material import Material, Remembered, Say
 from psm_core.train.pools import Asked, Asking, asked
 
@@ -253,12 +253,7 @@ def ranked(ranking: Ranking, questions: Sequence[Asked]) -> list[Found]:
 def _said(ranking: Ranking, questions: Sequence[Asked]) -> str:
     rows = ranked(copy.deepcopy(ranking).eval(), questions)
     return ", ".join(
-        f"{name} {np.mean([getattr(row, field) for row in rows]):.3f}"
-        for name, field in (
-            ("R@5", "recall_5"),
-            ("R@10", "recall_10"),
-            ("nDCG@10", "ndcg_10"),
-        )
+        f"{name} {np.mean([*map(of, rows)]):.3f}" for name, of in FIGURES.items()
     )
 
 

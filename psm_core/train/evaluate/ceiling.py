@@ -8,7 +8,7 @@ kept.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,7 +21,7 @@ from psm_core.model.ranking import Ranking
 from psm_core.train.calibrate import logistic
 from psm_core.train.corpus import Life
 from psm_core.train.evaluate.asking import AFTER, System
-from psm_core.train.evaluate.found import Found
+from psm_core.train.evaluate.found import FIGURES, Found
 from psm_core.train.evaluate.gate import ASKED, AWAY, needed, stays
 from psm_core.train.evaluate.measured import Measured, measured
 from psm_core.train.material import Remembered, Say
@@ -44,12 +44,6 @@ EPOCHS = 20
 
 RIDGE = {"signs": 2e-3, "signs and meaning": 0.1}
 """Pull on the gate's weights towards nothing, by what it sees; the best of three."""
-
-FIGURES: Mapping[str, Callable[[Found], float]] = {
-    "R@5": lambda f: f.recall_5,
-    "R@10": lambda f: f.recall_10,
-    "nDCG@10": lambda f: f.ndcg_10,
-}
 
 
 def evaluate_ceiling(system: System, lives: Sequence[Life], say: Say) -> list[Measured]:

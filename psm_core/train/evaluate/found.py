@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -23,6 +23,14 @@ class Found(NamedTuple):
     recall_5: float
     recall_10: float
     ndcg_10: float
+
+
+FIGURES: Mapping[str, Callable[[Found], float]] = {
+    "R@5": lambda f: f.recall_5,
+    "R@10": lambda f: f.recall_10,
+    "nDCG@10": lambda f: f.ndcg_10,
+}
+"""The figures of a question by name, in the order in which they are told."""
 
 
 def found(points: NDArray[np.float32], asked: Asked) -> Found:
