@@ -160,7 +160,7 @@ class Memory:
             What the gate made of it, and why.
 
         Raises:
-            TurnError: Its id was used before for other words.
+            TurnError: It is no `Turn`, or its id was used before for other words.
             PluginError: A redactor failed; nothing was stored.
             StoreError: The disk is full, or the folder can't be written.
         """
@@ -176,7 +176,8 @@ class Memory:
             One decision for each turn, in their order.
 
         Raises:
-            TurnError: An id was used before for other words; nothing was stored.
+            TurnError: One is no `Turn`, or its id was used before for other words;
+                nothing was stored.
             PluginError: A redactor failed; nothing was stored.
             StoreError: The disk is full, or the folder can't be written.
         """

@@ -163,6 +163,7 @@ def test_psm_runs_as_a_module(home):
         ("import", "/nowhere/at/all.psm"),
         ("conflicts", "--resolve", "c-1"),
         ("conflicts", "--interactive"),
+        ("eval", "--operation", "ceiling"),
         ("dream",),
     ],
 )

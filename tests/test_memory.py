@@ -79,6 +79,23 @@ def test_other_words_under_a_known_id_are_refused(memory, say):
     assert [e.id for e in memory.entries()] == ["t1"]
 
 
+@pytest.mark.parametrize(
+    ("given", "what"),
+    [
+        ("I like tea.", "str"),
+        ([Turn(LYON), "I like tea."], "str"),
+        (Turn(LYON), "Turn"),
+        (None, "NoneType"),
+    ],
+)
+def test_what_is_no_list_of_turns_is_refused(memory, given, what):
+    """Bare text says nothing of who said it; nothing of the call is stored."""
+    with pytest.raises(TurnError, match=f"this is {what}; write"):
+        memory.remember_many(given)
+
+    assert memory.entries() == []
+
+
 def test_what_is_turned_away_is_archived_and_can_be_found(memory, say):
     """Small talk doesn't surface, isn't lost, and a deep recall finds it."""
     decision = memory.remember(say("haha ok thanks"))

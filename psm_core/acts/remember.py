@@ -57,8 +57,10 @@ def remember(
         One decision for each turn, in their order.
 
     Raises:
-        TurnError: An id was used before for other words.  Nothing is stored then.
+        TurnError: One is no `Turn`, or its id was used before for other words.
+            Nothing is stored then.
     """
+    _only_turns(turns)
     now = parts.clock.now()
     heard = [_completed(turn, store.user, now, redact) for turn in turns]
     known = _known(heard, store)
@@ -77,6 +79,19 @@ def remember(
 
 
 # ------------------------------------------------------------- before the gate
+
+
+def _only_turns(turns: object) -> None:
+    """Raise where text is given bare: who said it, and when, must not be guessed."""
+    if isinstance(turns, Sequence):
+        strange = [one for one in turns if not isinstance(one, Turn)]
+    else:
+        strange = [turns]
+    if strange:
+        raise TurnError(
+            "remember takes a Turn and remember_many a list of them, and this is "
+            f"{type(strange[0]).__name__}; write memory.remember(Turn(text))"
+        )
 
 
 def _completed(turn: Turn, user: str, now: datetime, redact: Redact) -> Turn:

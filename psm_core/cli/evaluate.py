@@ -90,6 +90,8 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """How good the trained memory is at each operation, beside its baselines."""
+    if operation == [Operation.CEILING] and data is None:
+        raise typer.BadParameter("--operation ceiling needs --data FILE")
     # Brings torch, which `psm --help` can do without.
     card = importlib.import_module("psm_core.train.evaluate.report")
     found: Report = card.report(

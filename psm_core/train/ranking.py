@@ -53,10 +53,17 @@ NAME_DROP = 0.3
 NAMED = ("speaker_named", "cue_names")
 """Features that names give."""
 
-UNTAUGHT = ("retention", "worth", "emotion", "pinned", "corrected")
-"""Features that written lives teach nothing about: in them nobody has used, pinned or
-corrected a memory yet, and what the gate made of people who were learned from says less
-of strangers.  They keep the rules' weights; validation people find more so."""
+UNTAUGHT = {
+    "retention": WEIGHTS["retention"] / 2,
+    "worth": 0.0,
+    "emotion": 0.0,
+    "pinned": WEIGHTS["pinned"],
+    "corrected": WEIGHTS["corrected"],
+}
+"""Features that written lives teach nothing about, with the weights that they get: in
+them nobody has used, pinned or corrected a memory yet, and what the gate made of people
+who were learned from says less of strangers.  The weights are the rules'; retention
+has half of it, because the network's strengths spread twice as wide as the rules'."""
 
 EMPTY_MOST = 0.015
 """Share of answerable validation questions that may be left without an answer."""
@@ -158,7 +165,8 @@ def learn_lists(
 ) -> None:
     """Learn from whole lists of candidates which of them is evidence.
 
-    What `UNTAUGHT` names keeps its linear weight, and the hidden layer doesn't see it.
+    What `UNTAUGHT` names gets the weight that stands there, and the hidden layer doesn't
+    see it.
 
     Args:
         ranking: Trained in place.
@@ -173,6 +181,8 @@ def learn_lists(
     lists = padded([a for a in questions if a.relevant.any()])
     untaught = [LEARNED_NAMES.index(name) for name in UNTAUGHT]
     lists.features[:, :, untaught] = 0.0
+    with torch.no_grad():
+        ranking.linear.weight[0, untaught] = torch.tensor([*UNTAUGHT.values()])
     start = ranking.linear.weight.detach().clone()
     hidden = [
         p
