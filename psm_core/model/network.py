@@ -28,7 +28,7 @@ class Shape:
 
     width: int
     state: int = 96
-    recall: int = 16
+    recall: int = 64
     project: int = 16
     pair: int = 48
 

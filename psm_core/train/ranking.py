@@ -32,6 +32,9 @@ among others' that has slept.  More of them found nothing more."""
 EPOCHS = 12
 """Passes over the questions; more learn the people by heart."""
 
+MEMBERS = 4
+"""Rankings that learn apart and answer together; one alone depends on its seed."""
+
 RATE = 0.005
 """Step of AdamW at the beginning; it falls to nothing."""
 
@@ -98,7 +101,7 @@ def train_ranking(
     train, validation = questions(material, policy)
     imitate(network.recall, train)
     say(f"recall, imitating the rules: {_said(network.recall, validation)}")
-    learn_lists(network.recall, train, material.seed)
+    learn_together(network.recall, train, material.seed)
     say(f"recall, learned from evidence: {_said(network.recall, validation)}")
     return settle(network, train, validation, say)
 
@@ -165,8 +168,8 @@ def learn_lists(
 ) -> None:
     """Learn from whole lists of candidates which of them is evidence.
 
-    What `UNTAUGHT` names gets the weight that stands there, and the hidden layer doesn't
-    see it.
+    What `UNTAUGHT` names gets the weight that stands there, and the hidden layer
+    doesn't see it.
 
     Args:
         ranking: Trained in place.
@@ -211,6 +214,51 @@ def learn_lists(
     with torch.no_grad():
         ranking.hidden.weight[:, untaught] = 0.0
     ranking.eval()
+
+
+def learn_together(ranking: Ranking, questions: Sequence[Asked], seed: int) -> None:
+    """Learn as `learn_lists` does, `MEMBERS` times from other seeds; keep their mean.
+
+    Args:
+        ranking: Trained in place: each member gets its share of the hidden layer, and
+            begins at its linear weights.
+        questions: Those without evidence among the candidates are passed over.
+        seed: Of all chance; the members' seeds follow from it.
+    """
+    members = [
+        _member(ranking, questions, seed * MEMBERS + n).state_dict()
+        for n in range(MEMBERS)
+    ]
+
+    def mean(name: str) -> Tensor:
+        return torch.stack([member[name] for member in members]).mean(0)
+
+    def beside(name: str, dim: int = 0) -> Tensor:
+        return torch.cat([member[name] for member in members], dim)
+
+    # Side by side in one layer, with a share of the say each, they add to their mean.
+    ranking.load_state_dict(
+        {
+            "scale": ranking.scale,
+            "linear.weight": mean("linear.weight"),
+            "hidden.weight": beside("hidden.weight"),
+            "hidden.bias": beside("hidden.bias"),
+            "out.weight": beside("out.weight", 1) / MEMBERS,
+            "out.bias": mean("out.bias"),
+        }
+    )
+    ranking.eval()
+
+
+def _member(ranking: Ranking, questions: Sequence[Asked], seed: int) -> Ranking:
+    torch.manual_seed(seed)
+    width = ranking.hidden.out_features // MEMBERS
+    member = Ranking(len(LEARNED_NAMES), width)
+    with torch.no_grad():
+        member.linear.weight.copy_(ranking.linear.weight)
+        member.scale.copy_(ranking.scale)
+    learn_lists(member, questions, seed)
+    return member
 
 
 def _batches(questions: int) -> Iterable[Tensor]:

@@ -23,12 +23,14 @@ from psm_core.train.material import Material, Remembered
 from psm_core.train.pools import Asked, Asking, asked
 from psm_core.train.ranking import (
     FEATURE_DROP,
+    MEMBERS,
     NAME_DROP,
     NAMED,
     UNTAUGHT,
     dropped,
     imitate,
     learn_lists,
+    learn_together,
     list_loss,
     padded,
     points_of,
@@ -372,6 +374,30 @@ def test_names_can_be_done_without(trained, questions, encoder):
     without = np.mean([row.recall_10 for row in ranked(network.recall, nameless)])
 
     assert without > with_names / 2
+
+
+def test_several_learn_apart_and_answer_with_their_mean():
+    """Points are the mean of what each would give that learned from its own seed."""
+    together = Ranking(len(LEARNED_NAMES), 2 * MEMBERS)
+    questions = toy(40)
+    imitate(together, questions)
+    start = copy.deepcopy(together)
+
+    learn_together(together, questions, seed=3)
+
+    alone = []
+    for seed in range(3 * MEMBERS, 4 * MEMBERS):
+        torch.manual_seed(seed)
+        member = Ranking(len(LEARNED_NAMES), 2)
+        imitate(member, questions)
+        learn_lists(member, questions, seed=seed)
+        alone.append(points_of(member, questions[0].features))
+    assert not np.allclose(alone[0], alone[1])
+    np.testing.assert_allclose(
+        points_of(together, questions[0].features), np.mean(alone, axis=0), rtol=1e-4
+    )
+    assert torch.equal(together.scale, start.scale)
+    assert not together.training
 
 
 def test_what_lives_can_t_teach_is_set_by_hand():
