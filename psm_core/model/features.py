@@ -118,11 +118,13 @@ def _covered_window(cue: Cue, pool: Sequence[Candidate]) -> Column:
     return _each(lambda c: c.covered_window, pool)
 
 
-def _speaker_named(cue: Cue, pool: Sequence[Candidate]) -> Column:
-    def named(candidate: Candidate) -> bool:
-        return not cue.named.isdisjoint(candidate.entry.speaker.casefold().split())
+def by_named(cue: Cue, candidate: Candidate) -> bool:
+    """Whether somebody said it whom the cue names."""
+    return not cue.named.isdisjoint(candidate.entry.speaker.casefold().split())
 
-    return _each(named, pool)
+
+def _speaker_named(cue: Cue, pool: Sequence[Candidate]) -> Column:
+    return _each(lambda c: by_named(cue, c), pool)
 
 
 def _words(cue: Cue, pool: Sequence[Candidate]) -> Column:

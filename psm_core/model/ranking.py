@@ -11,15 +11,30 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from psm_core.model.features import by_named
 from psm_core.model.pool import FULL
-from psm_core.protocols import Candidate
+from psm_core.protocols import Candidate, Cue
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Column = NDArray[np.float32]
 
-FIT = ("cosine", "covered", "fit", "margin", "standing", "certain", "pool")
+FIT = (
+    "cosine",
+    "covered",
+    "fit",
+    "margin",
+    "standing",
+    "certain",
+    "pool",
+    "points",
+    "ahead",
+    "spread",
+    "named",
+    "named_first",
+    "named_share",
+)
 """What the abstention head sees of a pool of candidates; see `fit_of`."""
 
 
@@ -49,6 +64,9 @@ class Ranking(nn.Module):
         return squeezed
 
 
+FIRST = 5
+"""So many of the best say whether those speak whom the cue names."""
+
 LEAST = 1e-9
 """Least chance that is noted; whoever learns from a log divides by it."""
 
@@ -70,23 +88,28 @@ def chances(points: Column) -> Column:
     return found
 
 
-def fit_of(pool: Sequence[Candidate], points: Column) -> Column:
+def fit_of(cue: Cue, pool: Sequence[Candidate], points: Column) -> Column:
     """What the abstention head sees of a pool.
 
     Args:
+        cue: The question.
         pool: K candidates.
         points: (K,) as `Ranking` gives them.
 
     Returns:
-        (7,) float32 in the order of `FIT`: the best cosine, the best share of words
-        covered, the best of both together; how far the best stands above the fifth
+        (13,) float32 in the order of `FIT`: the best cosine, the best share of words
+        covered, the best of both together; how far the best stands above the sixth
         and above the middle; both signals of the one that stands first; the log of
-        the pool's size.
+        the pool's size; the points of the first, and how far it stands above the
+        second; the entropy of `chances`; whether the cue names a speaker, whether
+        that one said what stands first, and the share of the first five they said.
     """
     cosine = np.array([c.cosine for c in pool])
     covered = np.array([c.covered for c in pool])
-    order = np.sort(points)[::-1]
-    first = int(points.argmax())
+    best = np.argsort(-points, kind="stable")
+    order, first = points[best], int(best[0])
+    chance = chances(points)
+    said = [by_named(cue, pool[row]) for row in best[:FIRST]]
     seen = [
         cosine.max(),
         covered.max(),
@@ -95,5 +118,11 @@ def fit_of(pool: Sequence[Candidate], points: Column) -> Column:
         (order[0] - np.median(order)) / 10,
         cosine[first] + covered[first] / 2,
         math.log(len(pool)) / math.log(FULL),
+        order[0] / 10,
+        (order[0] - order[min(1, len(order) - 1)]) / 5,
+        -float((chance * np.log(chance)).sum()) / math.log(FULL),
+        float(bool(cue.named)),
+        float(said[0]),
+        sum(said) / len(said),
     ]
     return np.array(seen, np.float32)

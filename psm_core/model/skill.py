@@ -51,6 +51,10 @@ REPEATED = 0.1
 """Factor on the strength of what is turned away, no unit."""
 
 
+WHOLE = 0.99
+"""Share of the cue's rarity that counts as all of it, in [0, 1]."""
+
+
 class Skill:
     """What a network knows to do; it is read, and never changed.
 
@@ -123,7 +127,7 @@ class Skill:
         network = self.network
         with torch.inference_mode():
             points = network.recall(torch.from_numpy(features)).numpy()  # (K,)
-            fit = torch.from_numpy(fit_of(candidates, points))
+            fit = torch.from_numpy(fit_of(cue, candidates, points))
             sure = float(network.calibrated("fit", network.fit(fit))[0])
             weights = network.recall.linear.weight.detach().numpy()  # (1, F)
             if cue.leaning:
@@ -135,9 +139,11 @@ class Skill:
                 points = behind_successors(points, candidates)
             chance = network.calibrated("recall", torch.as_tensor(points)).numpy()
         # Weights in training don't know yet when to stay silent.  The rest learned it
-        # on full pools; in a new store nothing can stand out as far.
-        least = self._card.thresholds.get("answer", 0.0) * fullness(len(candidates))
-        answered = sure >= least
+        # on full pools, from near misses; in a new store nothing can stand out as far,
+        # and a memory that holds every word of the cue is no near miss.
+        full = fullness(len(candidates))
+        told = full < 1 and max(c.covered for c in candidates) >= WHOLE
+        answered = told or sure >= self._card.thresholds.get("answer", 0.0) * full
         return Weighting(
             scores=chance.astype(np.float32) * answered,
             features=features,

@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from psm_core.model.network import PSM
-from psm_core.model.pool import LEARNED_NAMES, learned_features
+from psm_core.model.pool import LEARNED_NAMES
 from psm_core.model.ranking import Ranking, fit_of
 from psm_core.model.weigh import WEIGHTS
 from psm_core.protocols import Policy
-from psm_core.train.calibrate import platt
+from psm_core.train.calibrate import logistic, platt
 from psm_core.train.corpus import Life
 from psm_core.train.evaluate.found import FIGURES, Found, found
 from psm_core.train.material import Material, Remembered, Say
@@ -68,6 +68,9 @@ them nobody has used, pinned or corrected a memory yet, and what the gate made o
 who were learned from says less of strangers.  The weights are the rules'; retention
 has half of it, because the network's strengths spread twice as wide as the rules'."""
 
+RIDGE = 0.001
+"""Pull of the abstention head's weights towards nothing, no unit."""
+
 EMPTY_MOST = 0.015
 """Share of answerable validation questions that may be left without an answer."""
 
@@ -86,8 +89,8 @@ def train_ranking(
     """Train how strongly each candidate surfaces, and when nothing does.
 
     Starts from the rules' weights (stage 1), learns a list at a time which candidate
-    is evidence (stage 2).  Then learns from pools whose evidence was taken out when
-    to stay silent.
+    is evidence (stage 2).  Then learns when to stay silent, from pools that hold no
+    answer.
 
     Args:
         network: Its recall and fit heads are trained in place.
@@ -328,18 +331,7 @@ def _learn_fit(
     network: PSM, train: Sequence[Asked], validation: Sequence[Asked]
 ) -> float:
     rows, answerable = _fits(network, train)
-    torch.manual_seed(0)
-    optimizer = torch.optim.AdamW(network.fit.parameters(), lr=0.05, weight_decay=0.01)
-    # As many answerable as not, so that the threshold alone decides how bold it is.
-    weight = torch.where(
-        answerable > 0, 0.5 / answerable.mean(), 0.5 / (1 - answerable.mean())
-    )
-    for _ in range(300):
-        logits = network.fit(rows).squeeze(1)
-        loss = functional.binary_cross_entropy_with_logits(logits, answerable, weight)
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
+    logistic(network.fit, rows, answerable, RIDGE)
     held, answered = _fits(network, validation)
     with torch.inference_mode():
         logits = network.fit(held).squeeze(1)
@@ -349,20 +341,10 @@ def _learn_fit(
 
 
 def _fits(network: PSM, questions: Sequence[Asked]) -> tuple[Tensor, Tensor]:
-    """What the abstention head sees, of pools with their evidence and without."""
-    rows, answerable = [], []
-    for one in questions:
-        rows.append(_fit(network, one, np.ones(len(one.relevant), bool)))
-        answerable.append(float(one.relevant.any()))
-        if one.relevant.any() and not one.relevant.all():
-            rows.append(_fit(network, one, ~one.relevant))
-            answerable.append(0.0)
+    """What the abstention head sees of each pool, and whether that holds an answer."""
+    rows = [
+        fit_of(one.cue, one.candidates, points_of(network.recall, one.features))
+        for one in questions
+    ]
+    answerable = [float(one.relevant.any()) for one in questions]
     return torch.tensor(np.stack(rows)), torch.tensor(answerable)
-
-
-def _fit(
-    network: PSM, one: Asked, kept: np.ndarray[tuple[int], np.dtype[np.bool_]]
-) -> Table:
-    pool = [c for c, keep in zip(one.candidates, kept, strict=True) if keep]
-    features = one.features if kept.all() else learned_features(one.cue, pool)
-    return fit_of(pool, points_of(network.recall, features))

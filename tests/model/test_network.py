@@ -17,6 +17,7 @@ from psm_core.model.network import CALIBRATED, PSM, Shape
 from psm_core.model.pairs import PAIR_NAMES
 from psm_core.model.policy import MINI, WEIGHTS, PSMPolicy
 from psm_core.model.pool import LEARNED_NAMES
+from psm_core.model.ranking import FIT
 from psm_core.model.relation import RELATIONS
 from psm_core.model.signs import SIGN_NAMES
 
@@ -62,7 +63,9 @@ def answers(psm, width=SMALL.width):
                 reading.state, torch.rand(4, len(FADING), generator=draw)
             ),
             "recall": psm.calibrated("recall", points),
-            "fit": psm.calibrated("fit", psm.fit(torch.rand(4, 7, generator=draw))),
+            "fit": psm.calibrated(
+                "fit", psm.fit(torch.rand(4, len(FIT), generator=draw))
+            ),
             "relation": psm.relation(vectors, vectors.flip(0), pairs).softmax(1),
         }
 

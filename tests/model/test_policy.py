@@ -200,6 +200,16 @@ def test_one_memory_has_nothing_to_stand_out_from(tiny, cue, candidate):
     assert strict.weigh(cue("Lyon"), one).scores[0] > 0
 
 
+def test_in_a_new_store_what_holds_every_word_surfaces(tiny, cue, candidate):
+    """The head knows near misses in full pools; a new store's one fit is none."""
+    few = [candidate("I like tea.", cosine=0.1) for _ in range(5)]
+    whole = candidate("I live in Lyon.", cosine=0.9, covered=1.0)
+    strict, _ = tiny(answer=100.0)  # beyond any, though less is asked of few
+
+    assert not strict.weigh(cue("Lyon"), few).scores.any()
+    assert strict.weigh(cue("Lyon"), [*few, whole]).scores.all()
+
+
 @pytest.mark.parametrize(("defer", "action"), [(0.0, "KEEP"), (1.1, "DEFER")])
 def test_the_defer_threshold_decides_what_is_kept_weakly(tiny, defer, action):
     """Below it a turn is kept for later; it is never turned away by it."""

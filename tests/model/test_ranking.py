@@ -72,15 +72,15 @@ def test_no_step_moves_the_scale():
 # ------------------------------------------------------------------ what doubt reads
 
 
-def test_what_the_abstention_head_sees(candidate):
-    """Seven numbers, by hand: best fits, margins, the first one's own fit, the size."""
+def test_what_the_abstention_head_sees(candidate, cue):
+    """Each number, by hand: best fits, margins, the first one's own fit, who speaks."""
     pool = [
-        candidate("a", cosine=0.2, covered=1.0),
-        candidate("b", cosine=0.9, covered=0.0),
-        candidate("c", cosine=0.5, covered=0.5),
+        candidate("a", cosine=0.2, covered=1.0, speaker="Ada"),
+        candidate("b", cosine=0.9, covered=0.0, speaker="Bob"),
+        candidate("c", cosine=0.5, covered=0.5, speaker="Bob"),
     ]
 
-    seen = fit_of(pool, np.array([7.0, 1.0, 2.0], np.float32))
+    seen = fit_of(cue("q", named=["bob"]), pool, np.array([7.0, 1.0, 2.0], np.float32))
 
     assert dict(zip(FIT, seen.tolist(), strict=True)) == pytest.approx(
         {
@@ -91,35 +91,43 @@ def test_what_the_abstention_head_sees(candidate):
             "standing": 0.5,  # from 7 down to the middle one, over 10
             "certain": 0.7,  # the first is near by 0.2 and covers all words
             "pool": 0.268324,  # log 3 / log 60
+            "points": 0.7,  # those of the first, over 10
+            "ahead": 1.0,  # from 7 down to 2, over 5
+            "spread": 0.013993,  # entropy of .99087, .00668, .00246, over log 60
+            "named": 1.0,
+            "named_first": 0.0,  # Ada says what stands first
+            "named_share": 0.666667,
         },
         abs=1e-5,
     )
     assert seen.dtype == np.float32
 
 
-def test_the_margin_is_to_the_sixth(candidate):
+def test_the_margin_is_to_the_sixth(candidate, cue):
     """Five may answer one question; how far the best stands above the next says more."""
     pool = [candidate("x", cosine=0.1) for _ in range(8)]
 
-    seen = fit_of(pool, np.array([9, 8, 8, 8, 8, 4, 1, 1], np.float32))
+    seen = fit_of(cue("q"), pool, np.array([9, 8, 8, 8, 8, 4, 1, 1], np.float32))
 
     assert seen[FIT.index("margin")] == pytest.approx((9 - 4) / 5)
 
 
-def test_one_candidate_stands_above_nobody(candidate):
+def test_one_candidate_stands_above_nobody(candidate, cue):
     """On the first day margins are 0, and so is the log of the pool's size."""
-    seen = fit_of(
-        [candidate("a", cosine=0.4, covered=0.2)], np.array([3.0], np.float32)
-    )
+    pool = [candidate("a", cosine=0.4, covered=0.2)]
 
-    assert seen.tolist() == pytest.approx([0.4, 0.2, 0.5, 0, 0, 0.5, 0])
+    seen = fit_of(cue("q"), pool, np.array([3.0], np.float32))
+
+    assert seen.tolist() == pytest.approx(
+        [0.4, 0.2, 0.5, 0, 0, 0.5, 0, 0.3, 0, 0, 0, 0, 0]
+    )
 
 
 @given(
     points=st.lists(st.integers(-50, 50), min_size=2, max_size=12, unique=True),
     data=st.data(),
 )
-def test_the_order_of_candidates_changes_no_fit(points, data, candidate):
+def test_the_order_of_candidates_changes_no_fit(points, data, candidate, cue):
     """What is read off a pool doesn't depend on its rows, and is finite."""
     fits = data.draw(
         st.lists(
@@ -132,19 +140,22 @@ def test_the_order_of_candidates_changes_no_fit(points, data, candidate):
     order = data.draw(st.permutations(range(len(pool))))
     told = np.array(points, np.float32)
 
-    straight = fit_of(pool, told)
-    mixed = fit_of([pool[n] for n in order], told[list(order)])
+    straight = fit_of(cue("q"), pool, told)
+    mixed = fit_of(cue("q"), [pool[n] for n in order], told[list(order)])
 
     assert np.isfinite(straight).all()
     np.testing.assert_allclose(mixed, straight, atol=1e-6)
 
 
 @given(shift=st.floats(-100, 100))
-def test_only_differences_of_points_count(shift, candidate):
-    """A head whose points all rise together is no surer than before."""
+def test_points_that_all_rise_move_one_number(shift, candidate, cue):
+    """How sure the ranking is of the first shows in its points, and nowhere else."""
     pool = [candidate("x", cosine=0.1 * n) for n in range(4)]
     points = np.array([4.0, 1.0, 0.5, 3.0], np.float32)
 
-    np.testing.assert_allclose(
-        fit_of(pool, points + np.float32(shift)), fit_of(pool, points), atol=1e-4
-    )
+    moved = fit_of(cue("q"), pool, points + np.float32(shift))
+    moved -= fit_of(cue("q"), pool, points)
+
+    assert moved[FIT.index("points")] == pytest.approx(shift / 10, abs=1e-4)
+    moved[FIT.index("points")] = 0.0
+    np.testing.assert_allclose(moved, 0, atol=1e-4)

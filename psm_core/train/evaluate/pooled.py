@@ -110,7 +110,7 @@ def _weighed(one: Asked, system: System) -> Weighed:
 
 
 def _sure(network: PSM, one: Asked) -> float:
-    fit = fit_of(one.candidates, points_of(network.recall, one.features))
+    fit = fit_of(one.cue, one.candidates, points_of(network.recall, one.features))
     with torch.inference_mode():
         logit = network.fit(torch.from_numpy(fit))
         return float(network.calibrated("fit", logit)[0])
