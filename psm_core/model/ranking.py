@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from psm_core.model.features import by_named
-from psm_core.model.pool import FULL
 from psm_core.protocols import Candidate, Cue
 
 if TYPE_CHECKING:
@@ -25,17 +23,18 @@ FIT = (
     "covered",
     "fit",
     "margin",
-    "standing",
     "certain",
-    "pool",
     "points",
     "ahead",
-    "spread",
     "named",
     "named_first",
     "named_share",
 )
-"""What the abstention head sees of a pool of candidates; see `fit_of`."""
+"""What the abstention head sees of a pool of candidates; see `fit_of`.
+
+Nothing that depends on how much else was proposed: a sleep takes noise out of the
+index, and must not make the memory less sure.
+"""
 
 
 class Ranking(nn.Module):
@@ -97,30 +96,25 @@ def fit_of(cue: Cue, pool: Sequence[Candidate], points: Column) -> Column:
         points: (K,) as `Ranking` gives them.
 
     Returns:
-        (13,) float32 in the order of `FIT`: the best cosine, the best share of words
-        covered, the best of both together; how far the best stands above the sixth
-        and above the middle; both signals of the one that stands first; the log of
-        the pool's size; the points of the first, and how far it stands above the
-        second; the entropy of `chances`; whether the cue names a speaker, whether
-        that one said what stands first, and the share of the first five they said.
+        (10,) float32 in the order of `FIT`: the best cosine, the best share of words
+        covered, the best of both together; how far the best stands above the sixth;
+        both signals of the one that stands first; its points, and how far it stands
+        above the second; whether the cue names a speaker, whether that one said what
+        stands first, and the share of the first five they said.
     """
     cosine = np.array([c.cosine for c in pool])
     covered = np.array([c.covered for c in pool])
     best = np.argsort(-points, kind="stable")
     order, first = points[best], int(best[0])
-    chance = chances(points)
     said = [by_named(cue, pool[row]) for row in best[:FIRST]]
     seen = [
         cosine.max(),
         covered.max(),
         (cosine + covered / 2).max(),
         (order[0] - order[min(5, len(order) - 1)]) / 5,
-        (order[0] - np.median(order)) / 10,
         cosine[first] + covered[first] / 2,
-        math.log(len(pool)) / math.log(FULL),
         order[0] / 10,
         (order[0] - order[min(1, len(order) - 1)]) / 5,
-        -float((chance * np.log(chance)).sum()) / math.log(FULL),
         float(bool(cue.named)),
         float(said[0]),
         sum(said) / len(said),

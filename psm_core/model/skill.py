@@ -51,10 +51,6 @@ REPEATED = 0.1
 """Factor on the strength of what is turned away, no unit."""
 
 
-WHOLE = 0.99
-"""Share of the cue's rarity that counts as all of it, in [0, 1]."""
-
-
 class Skill:
     """What a network knows to do; it is read, and never changed.
 
@@ -139,11 +135,9 @@ class Skill:
                 points = behind_successors(points, candidates)
             chance = network.calibrated("recall", torch.as_tensor(points)).numpy()
         # Weights in training don't know yet when to stay silent.  The rest learned it
-        # on full pools, from near misses; in a new store nothing can stand out as far,
-        # and a memory that holds every word of the cue is no near miss.
-        full = fullness(len(candidates))
-        told = full < 1 and max(c.covered for c in candidates) >= WHOLE
-        answered = told or sure >= self._card.thresholds.get("answer", 0.0) * full
+        # on full pools; in a new store nothing can stand out as far.
+        least = self._card.thresholds.get("answer", 0.0)
+        answered = sure >= least * (1 + fullness(len(candidates))) / 2
         return Weighting(
             scores=chance.astype(np.float32) * answered,
             features=features,

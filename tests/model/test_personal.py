@@ -209,7 +209,6 @@ def test_a_leaning_never_breaks_a_silence(policy, cue, pool):
     """Whether anything fits is no matter of taste."""
     # Of a small pool less is demanded; this is beyond any.
     policy.card.thresholds["answer"] = 100.0
-    pool = [replace(one, covered=0.5) for one in pool]
 
     own = policy.weigh(replace(cue("Lyon?"), leaning={"the felt": 2.0}), pool)
 

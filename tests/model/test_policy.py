@@ -8,11 +8,15 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
+import torch
 
 from psm_core import Turn
 from psm_core.model.adapter import MINI as ADAPTER
+from psm_core.model.card import Card
+from psm_core.model.encoder import HashEncoder
 from psm_core.model.lookup import sha256
-from psm_core.model.policy import MINI
+from psm_core.model.network import PSM, Shape
+from psm_core.model.policy import MINI, PSMPolicy
 from psm_core.model.pool import LEARNED_NAMES
 from psm_core.model.rules import RulePolicy
 from psm_core.protocols import GateContext, Policy
@@ -192,22 +196,22 @@ def test_the_answer_threshold_decides_when_to_stay_silent(tiny, cue, candidate):
     assert open_.weigh(cue("Lyon"), full).scores.all()
 
 
-def test_one_memory_has_nothing_to_stand_out_from(tiny, cue, candidate):
-    """Alone, it surfaces whatever the threshold, which was learned on full pools."""
-    one = [candidate("I live in Lyon.", cosine=0.9, covered=1.0)]
-    strict, _ = tiny(answer=1.1)
+@pytest.mark.parametrize(
+    ("answer", "one", "many"),
+    [(0.4, True, True), (0.8, True, False), (1.1, False, False)],
+)
+def test_one_memory_has_nothing_to_stand_out_from(cue, candidate, answer, one, many):
+    """Of a sureness of .5 a full pool asks the threshold, and one memory half of it."""
+    network = PSM(Shape(64)).eval()
+    torch.nn.init.zeros_(network.fit.weight)
+    torch.nn.init.zeros_(network.fit.bias)
+    encoder = HashEncoder(64)
+    card = Card("even", encoder.name, thresholds={"answer": answer})
+    policy = PSMPolicy(network=(network, card), encoder=encoder)
+    alone = [candidate("I live in Lyon.", cosine=0.9, covered=1.0)]
 
-    assert strict.weigh(cue("Lyon"), one).scores[0] > 0
-
-
-def test_in_a_new_store_what_holds_every_word_surfaces(tiny, cue, candidate):
-    """The head knows near misses in full pools; a new store's one fit is none."""
-    few = [candidate("I like tea.", cosine=0.1) for _ in range(5)]
-    whole = candidate("I live in Lyon.", cosine=0.9, covered=1.0)
-    strict, _ = tiny(answer=100.0)  # beyond any, though less is asked of few
-
-    assert not strict.weigh(cue("Lyon"), few).scores.any()
-    assert strict.weigh(cue("Lyon"), [*few, whole]).scores.all()
+    assert policy.weigh(cue("Lyon"), alone).scores.any() == one
+    assert policy.weigh(cue("Lyon"), alone * 60).scores.any() == many
 
 
 @pytest.mark.parametrize(("defer", "action"), [(0.0, "KEEP"), (1.1, "DEFER")])

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 
 import psm_core
@@ -115,3 +116,42 @@ def test_a_plain_sentence_about_oneself_is_worth_keeping():
         assert gate(text, role="assistant").strength < decision.strength
     assert gate("Good morning!").strength < 0.1
     assert gate("Maybe I'm vegetarian.").strength < 0.75
+
+
+LIFE = (
+    "I'm vegetarian.",
+    "I moved to Lyon last week.",
+    "My sister is called Nora.",
+    "I play the piano on Sundays.",
+    "The car broke down again.",
+    "I work at a bakery.",
+    "Tom and I got married in May.",
+    "I hate coriander.",
+    "We have two cats, Miso and Ramen.",
+    "I'm learning Dutch.",
+)
+
+
+@pytest.mark.parametrize("size", [3, 10])
+@pytest.mark.parametrize(
+    ("cue", "told"),
+    [
+        ("where does Ada live?", "I moved to Lyon last week."),
+        ("what does Ada eat?", "I'm vegetarian."),
+        ("who is Nora?", "My sister is called Nora."),
+        ("what is the capital of Mongolia?", None),
+        ("which car does Bob drive?", None),
+        ("how do transformers work?", None),
+        ("thanks!", None),
+    ],
+)
+def test_what_is_foreign_to_a_store_is_met_with_silence(tmp_path, cue, told, size):
+    """The first days' questions are answered, and those about something else aren't."""
+    at = datetime(2026, 3, 1, 9, tzinfo=UTC)
+    with Memory("ada", home=tmp_path) as memory:
+        memory.remember_many(
+            [Turn(text, speaker="Ada", at=at, id=text) for text in LIFE[:size]]
+        )
+        found = memory.recall(cue).hits
+
+    assert [hit.text for hit in found][:1] == ([told] if told else [])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import TypeAlias
 
 from psm_core.train.corpus import Life
@@ -19,7 +20,8 @@ from psm_core.train.evaluate.asking import (
     heard,
 )
 from psm_core.train.evaluate.baselines import MASKED, Baselines, Ranked
-from psm_core.train.evaluate.found import judged
+from psm_core.train.evaluate.found import FIGURES as OF_RANKINGS
+from psm_core.train.evaluate.found import Found, judged
 from psm_core.train.evaluate.measured import Measured, measured
 from psm_core.train.material import Remembered, Say
 
@@ -28,10 +30,13 @@ OPERATION = "recall"
 ByPerson: TypeAlias = Mapping[str, Sequence[Answer]]
 """What one system answered, by person; all systems in the same order."""
 
-FIGURES: dict[str, Callable[[Answer], float]] = {
-    "R@5": lambda a: judged(a.ranking, a.question.evidence).recall_5,
-    "R@10": lambda a: judged(a.ranking, a.question.evidence).recall_10,
-    "nDCG@10": lambda a: judged(a.ranking, a.question.evidence).ndcg_10,
+
+def _figure(of: Callable[[Found], float], answer: Answer) -> float:
+    return of(judged(answer.ranking, answer.question.evidence))
+
+
+FIGURES: Mapping[str, Callable[[Answer], float]] = {
+    name: partial(_figure, of) for name, of in OF_RANKINGS.items()
 }
 """Figures of one answer's ranking."""
 
