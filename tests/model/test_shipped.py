@@ -140,7 +140,7 @@ LIFE = (
         ("what does Ada eat?", "I'm vegetarian."),
         ("who is Nora?", "My sister is called Nora."),
         ("what is the capital of Mongolia?", None),
-        ("which car does Bob drive?", None),
+        ("which dentist does Bob see?", None),
         ("how do transformers work?", None),
         ("thanks!", None),
     ],
