@@ -35,7 +35,7 @@ DECAY = 0.3
 SMOOTHED = 0.05
 """Share of the label that is spread over all relations: readers disagree."""
 
-WEIGHTS = {"labelled": 1.0, "swapped": 0.5, "everyday": 0.4, "unlabelled": 0.1}
+WEIGHTS = {"labelled": 1.0, "swapped": 0.5, "everyday": 0.5, "unlabelled": 0.1}
 """What a pair counts by where it is from."""
 
 SAFE_CONFLICT = 0.9
