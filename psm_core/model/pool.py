@@ -117,33 +117,36 @@ def _share(column: Column) -> Column:
 # ----------------------------------------------------------- among the others
 
 
-def _by_session(
-    pool: Sequence[Candidate], column: Column, of: Callable[[Column], float]
-) -> Column:
-    """For each candidate a figure of all candidates of its session."""
-    rows: dict[str, list[int]] = {}
-    for row, candidate in enumerate(pool):
-        rows.setdefault(candidate.entry.session, []).append(row)
-    found = np.zeros(len(pool))
-    for members in rows.values():
-        found[members] = of(column[members])
+def _sessions(pool: Sequence[Candidate]) -> NDArray[np.int64]:
+    """(K,) a number for the session of each candidate, from 0 on."""
+    numbers: dict[str, int] = {}
+    named = [numbers.setdefault(c.entry.session, len(numbers)) for c in pool]
+    return np.array(named, np.int64)
+
+
+def _best_of_session(pool: Sequence[Candidate], column: Column) -> Column:
+    """For each candidate the mean of the best `BEST` of its session, missing ones 0."""
+    session = _sessions(pool)
+    order = np.lexsort((-column, session))
+    ranked = session[order]
+    place = np.arange(len(ranked)) - np.searchsorted(ranked, ranked)
+    best = order[place < BEST]
+    found: Column = np.bincount(session[best], weights=column[best])[session] / BEST
     return found
 
 
-def _best(column: Column) -> float:
-    return float(np.sort(column)[::-1][:BEST].sum() / BEST)
-
-
 def _session_cosine(cue: Cue, pool: Sequence[Candidate]) -> Column:
-    return _by_session(pool, _cosine(pool), _best)
+    return _best_of_session(pool, _cosine(pool))
 
 
 def _session_bm25(cue: Cue, pool: Sequence[Candidate]) -> Column:
-    return _by_session(pool, _bm25(pool) / rarity(cue), _best)
+    return _best_of_session(pool, _bm25(pool) / rarity(cue))
 
 
 def _session_share(cue: Cue, pool: Sequence[Candidate]) -> Column:
-    return _by_session(pool, np.ones(len(pool)), len) / len(pool)
+    session = _sessions(pool)
+    share: Column = np.bincount(session)[session] / len(pool)
+    return share
 
 
 def _beside(cue: Cue, pool: Sequence[Candidate]) -> Column:

@@ -25,6 +25,20 @@ def any_of(patterns: Iterable[str]) -> re.Pattern[str]:
     return re.compile(rf"(?<![\w'])(?:{'|'.join(patterns)})(?![\w'])", re.IGNORECASE)
 
 
+def _quick(listed: str) -> re.Pattern[str]:
+    """One pattern for any of these words in text in lower case.
+
+    It begins with a letter, which `re` skips ahead to; each memory of each recall is
+    searched by it.
+    """
+    tails: dict[str, list[str]] = {}
+    for word in listed.split("|"):
+        tails.setdefault(word[0], []).append(word[1:])
+    first = "".join(tails)
+    rest = "|".join(rf"(?<={one})(?:{'|'.join(ends)})" for one, ends in tails.items())
+    return re.compile(rf"[{first}](?<![\w'][{first}])(?:{rest})(?![\w'])")
+
+
 _WORD = re.compile(r"[^\W_]+(?:['\-][^\W_]+)*")
 _END = re.compile(r"[.!?\u2026]+[\"')\]]*(?=\s|$)|\u3002|\n+")
 _ABBREVIATION = re.compile(
@@ -32,8 +46,8 @@ _ABBREVIATION = re.compile(
     re.IGNORECASE,
 )
 _UNSPACED = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff]")
-_FIRST = any_of([r"i|i'm|im|i've|ive|i'd|i'll|me|my|mine|myself|we|we're|we've|us|our"])
-_SECOND = any_of([r"you|your|you're|you've|you'll|you'd|yours|yourself|u|ya|y'all"])
+_FIRST = _quick("i|i'm|im|i've|ive|i'd|i'll|me|my|mine|myself|we|we're|we've|us|our")
+_SECOND = _quick("you|your|you're|you've|you'll|you'd|yours|yourself|u|ya|y'all")
 _HEDGE = any_of(lexicon.HEDGES)
 _NEGATION = any_of(lexicon.NEGATIONS)
 _CHANGE = any_of(lexicon.CHANGES)
@@ -120,12 +134,12 @@ def sentences(text: str) -> tuple[str, ...]:
 
 def first_person(text: str) -> bool:
     """Whether the speaker speaks of themselves."""
-    return _FIRST.search(plain(text)) is not None
+    return _FIRST.search(plain(text).lower()) is not None
 
 
 def second_person(text: str) -> bool:
     """Whether the listener is spoken of."""
-    return _SECOND.search(plain(text)) is not None
+    return _SECOND.search(plain(text).lower()) is not None
 
 
 def hedged(text: str) -> bool:

@@ -16,6 +16,54 @@ from psm_core.types import Kind
 texts = st.text(max_size=120)
 
 
+LISTENER = [
+    "you",
+    "your",
+    "you're",
+    "you've",
+    "you'll",
+    "you'd",
+    "yours",
+    "yourself",
+    "u",
+    "ya",
+    "y'all",
+]
+SPEAKER = [
+    "i",
+    "i'm",
+    "im",
+    "i've",
+    "ive",
+    "i'd",
+    "i'll",
+    "me",
+    "my",
+    "mine",
+    "myself",
+    "we",
+    "we're",
+    "we've",
+    "us",
+    "our",
+]
+pieces = st.lists(
+    st.sampled_from([*LISTENER, *SPEAKER, "th", "'", "-", " ", " ", "s", "ur", "Yo"])
+)
+
+
+@given(pieces=pieces, loud=st.booleans())
+def test_persons_are_whole_words(pieces, loud):
+    """A pronoun counts where no letter and no apostrophe touches it, in any case."""
+    text = "".join(pieces).upper() if loud else "".join(pieces)
+
+    for seen, listed in (
+        (words.first_person, SPEAKER),
+        (words.second_person, LISTENER),
+    ):
+        assert seen(text) == bool(words.any_of(listed).search(text)), text
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
