@@ -73,7 +73,7 @@ class Config:
     fact_confidence: float = 0.6
     """A sleep writes a pattern down as a fact from this confidence on, in [0, 1]."""
 
-    archive_below: float = 0.001
+    archive_below: float = 0.0001
     """A sleep archives what has retained less strength than this, in [0, 1]."""
 
     index_share: float = 0.75

@@ -47,7 +47,7 @@ def archive_faded(draft: Draft, config: Config) -> None:
     # Of equals, who was heard first goes first.
     for memory_id, strength in sorted(left.items(), key=lambda pair: pair[1]):
         if strength < below:
-            reason = f"less than {below:.1%} of it is left"
+            reason = f"less than {below:.2%} of it is left"
         elif count > most:
             reason = FULL
         else:

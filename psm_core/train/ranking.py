@@ -71,7 +71,7 @@ has half of it, because the network's strengths spread twice as wide as the rule
 RIDGE = 0.001
 """Pull of the abstention head's weights towards nothing, no unit."""
 
-EMPTY_MOST = 0.003
+EMPTY_MOST = 0.001
 """Share of answerable validation questions that may be left without an answer.
 
 What is foreign to a store is far below it, and near misses can't be told well enough
