@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -147,13 +148,18 @@ def test_lessons_hold_more_than_was_labelled(encoder, shortened):
 
     rows = lessons([life], encoder, 0)
 
-    counts = dict(zip(*np.unique(rows.weight.numpy(), return_counts=True), strict=True))
-    weights = relating.WEIGHTS
-    assert counts[np.float32(weights["labelled"])] == len(life.pairs)
-    assert counts[np.float32(weights["everyday"])] == len(everyday())
-    assert counts[np.float32(weights["unlabelled"])] == len(
-        unlabelled(life, encoder, 0)
-    )
+    turned = ("compatible", "duplicate", "contradiction")
+    expected = Counter[np.float32]()
+    for origin, pairs in (
+        ("labelled", life.pairs),
+        ("swapped", [p for p in life.pairs if p.relation in turned and not p.ids]),
+        ("everyday", everyday()),
+        ("unlabelled", unlabelled(life, encoder, 0)),
+    ):
+        expected[np.float32(relating.WEIGHTS[origin])] += len(pairs)
+    assert Counter(rows.weight.numpy().tolist()) == {
+        float(weight): count for weight, count in expected.items()
+    }
 
 
 def test_what_nobody_put_together_is_of_one_speaker(encoder):
