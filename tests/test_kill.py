@@ -246,7 +246,7 @@ for night in range(nights):
     whole(day, "spared", night)
     took, spared, _ = whole(slept, "spared", night)
     whole(day, "killed", night)
-    for _ in range(4 * kills):
+    for _ in range(16 * kills):
         if killed >= (night + 1) * kills:
             break
         pid, told = child(slept, "killed", night)

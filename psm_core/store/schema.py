@@ -62,10 +62,12 @@ def version(driver: sqlite3.Connection, whose: str) -> int:
     Raises:
         StoreCorruptError: The file is an SQLite file, but not one of ours.
     """
+    # In this order: another process may make the tables and sign them in between.
+    empty = driver.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is None
     if driver.execute("PRAGMA application_id").fetchone()[0] == APPLICATION:
         found = driver.execute(VERSION).fetchone()
         return int(found[0]) if found else ERASED
-    if driver.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone():
+    if not empty:
         raise StoreCorruptError(
             f"the ledger of {whose} is an SQLite file that PSM didn't write; move it "
             "away, and import an export or start anew"

@@ -367,6 +367,37 @@ CROWD = """
 """
 
 
+class Overtaken(sqlite3.Connection):
+    """A connection between whose first and second question another one acts."""
+
+    meanwhile = None
+
+    def execute(self, *given):
+        answer = super().execute(*given)
+        act, self.meanwhile = self.meanwhile, None
+        if act:
+            act()
+        return answer
+
+
+def test_who_finds_tables_that_another_process_just_made_knows_them(tmp_path):
+    """Between two looks at a new file its tables and our mark may have come: ours."""
+    path = tmp_path / "ledger.sqlite"
+    other = sqlite3.connect(path, isolation_level=None)
+
+    def make():
+        other.execute("BEGIN IMMEDIATE")
+        schema.prepare(other, "ada")
+        other.execute("COMMIT")
+
+    late = sqlite3.connect(path, factory=Overtaken)
+    late.meanwhile = make
+
+    assert schema.version(late, "ada") == schema.SCHEMA
+    late.close()
+    other.close()
+
+
 def test_many_processes_may_begin_the_same_people(home, tmp_path):
     """Four make the same fifteen new ledgers at once: one each, with all four turns."""
     crowd = [
