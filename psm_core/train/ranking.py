@@ -66,7 +66,7 @@ UNTAUGHT = {
 """Features that written lives teach nothing about, with the weights that they get: in
 them nobody has used, pinned or corrected a memory yet, and what the gate made of people
 who were learned from says less of strangers.  The weights are the rules'; retention
-has half of it, because the network's strengths spread twice as wide as the rules'."""
+has half of it, for the network's strengths spread nearly twice as wide as theirs."""
 
 RIDGE = 0.001
 """Pull of the abstention head's weights towards nothing, no unit."""
