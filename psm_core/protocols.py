@@ -116,6 +116,7 @@ class Candidate:
     after; ``cosine_before`` and ``cosine_after`` are those of the neighbours, or the
     memory's own where it has none.  ``covered`` is the share of the cue's rarity
     found in it, ``covered_window`` the same over the window, ``words`` its length.
+    ``vector`` is the memory's own, (D,) of length 1, for comparing candidates.
     """
 
     entry: Entry
@@ -129,6 +130,7 @@ class Candidate:
     words: int
     cosine_before: float
     cosine_after: float
+    vector: NDArray[np.float32] | None = None
 
 
 class Weighting(NamedTuple):

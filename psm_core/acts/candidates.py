@@ -108,7 +108,11 @@ def _signals(
     standing = store.places(seqs)
     places = [standing.get(seq, NOWHERE) for seq in seqs]
     before, after = _neighbours(standing, store)
-    cosine = _cosines(cue, {*seqs, *before.values(), *after.values()}, store)
+    near = {*seqs, *before.values(), *after.values()}
+    numbers, vectors = store.vectors(sorted(near))
+    rows = {seq: row for row, seq in enumerate(numbers.tolist())}
+    nearness = (vectors @ cue.vector).tolist()
+    cosine = {seq: nearness[row] for seq, row in rows.items()}
     turn, covered = words.turn.at(seqs)
     spots = [bm25.spot(p.session, p.place) for p in places]
     window, covered_window = words.window.at(spots)
@@ -128,6 +132,7 @@ def _signals(
             words=places[n].words,
             cosine_before=cosine.get(before.get(seq, seq), own),
             cosine_after=cosine.get(after.get(seq, seq), own),
+            vector=vectors[rows[seq]] if seq in rows else None,
         )
         for n, (seq, entry) in enumerate(entries.items())
     ]
@@ -146,11 +151,6 @@ def _neighbours(
         {seq: at[spot] for seq, spot in before.items() if spot in at},
         {seq: at[spot] for seq, spot in after.items() if spot in at},
     )
-
-
-def _cosines(cue: Cue, seqs: set[int], store: Store) -> dict[int, float]:
-    numbers, vectors = store.vectors(sorted(seqs))
-    return dict(zip(numbers.tolist(), (vectors @ cue.vector).tolist(), strict=True))
 
 
 def unnamed(text: str, speakers: Iterable[str]) -> tuple[frozenset[str], str]:

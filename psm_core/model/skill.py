@@ -16,6 +16,7 @@ from psm_core.model.card import Card
 from psm_core.model.gate import gate as gate_by_rule
 from psm_core.model.heads import Fading, Reading
 from psm_core.model.kinds import LASTING_FIRST, only_possible
+from psm_core.model.latest import latest_first
 from psm_core.model.logged import of_list, together
 from psm_core.model.network import PSM
 from psm_core.model.pool import LEARNED_HASH, LEARNED_NAMES, learned_features
@@ -112,8 +113,8 @@ class Skill:
 
         Nothing is left to chance.  The propensities say with which probability a
         softmax over the pool's points would have put each memory first, before
-        successors are minded: so a ranking that learns from the log knows how much
-        the weights that made it favoured each.
+        what was said later and successors are minded: so a ranking that learns from
+        the log knows how much the weights that made it favoured each.
         """
         if not candidates:
             empty = np.zeros(0, np.float32)
@@ -132,6 +133,7 @@ class Skill:
                 points, weights = points + features @ tilted, weights + tilted
             likely = chances(points)
             if not asks_for_past(cue.text):
+                points = latest_first(points, candidates)
                 points = behind_successors(points, candidates)
             chance = network.calibrated("recall", torch.as_tensor(points)).numpy()
         # Weights in training don't know yet when to stay silent.  The rest learned it

@@ -15,7 +15,7 @@ from psm_core.protocols import Candidate, Cue, Weighting
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Column = NDArray[np.float64]
+    Points = NDArray[np.floating]
 
 WEIGHTS = {
     "cosine": 1.5,  # meaning finds what words miss, and is never quite silent
@@ -99,7 +99,7 @@ def weigh(cue: Cue, candidates: Sequence[Candidate]) -> Weighting:
     )
 
 
-def behind_successors(points: Column, candidates: Sequence[Candidate]) -> Column:
+def behind_successors(points: Points, candidates: Sequence[Candidate]) -> Points:
     """The points, with each memory behind the one that superseded it, if here."""
     row = {c.entry.id: i for i, c in enumerate(candidates)}
     moved = points.copy()

@@ -68,8 +68,9 @@ def candidate(entry):
     """Make a candidate: `candidate(text, cosine=..., id=...)`; other signals are 0."""
 
     def make(text, *, cosine=0.0, **given):
-        names = set(Candidate.__dataclass_fields__) - {"entry", "cosine"}
+        names = set(Candidate.__dataclass_fields__) - {"entry", "cosine", "vector"}
         signals = {name: given.pop(name, 0.0) for name in names}
+        signals["vector"] = given.pop("vector", None)
         signals["words"] = int(signals["words"]) or len(text.split())
         return Candidate(entry=entry(text, **given), cosine=cosine, **signals)
 

@@ -1,0 +1,62 @@
+"""What holds now: of two memories that answer alike, the later said comes first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from psm_core.protocols import Candidate
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Column = NDArray[np.float32]
+
+FIRST = 5
+"""So many of the best may change places; no share of evidence among them changes."""
+
+CLOSE = 1.0
+"""Points apart below which two memories fit a cue about equally well."""
+
+ALIKE = 0.4
+"""Cosine above which two memories are about one thing."""
+
+
+def latest_first(points: Column, pool: Sequence[Candidate]) -> Column:
+    """The points, with what was said later before what it may have replaced.
+
+    A change of mind is seldom said as one ("I drive a minivan now"), and what was so
+    before often has more of the question's words.  Nothing is taken for untrue: the
+    two stay side by side.
+
+    Args:
+        points: (K,) as `Ranking` gives them.
+        pool: K candidates; one without a vector stays where it is.
+
+    Returns:
+        (K,) the same points.  Among the `FIRST` best each memory, the best one first,
+        goes behind those that the same person said later, that are about the same
+        (`ALIKE`) and fit about as well (`CLOSE`).
+    """
+    best = np.argsort(-points, kind="stable")[:FIRST].tolist()
+    order = list(best)
+    for row in best:
+        after = order[order.index(row) + 1 :]
+        fits = (r for r in after if points[row] - points[r] < CLOSE)
+        later = [r for r in fits if _may_replace(pool[r], pool[row])]
+        if later:
+            order.remove(row)
+            order.insert(order.index(later[-1]) + 1, row)
+    moved = points.copy()
+    moved[order] = points[best]
+    return moved
+
+
+def _may_replace(new: Candidate, old: Candidate) -> bool:
+    one, other = new.entry, old.entry
+    if one.speaker != other.speaker or new.vector is None or old.vector is None:
+        return False
+    told, before = (e.last_said_at or e.said_at for e in (one, other))
+    return told > before and float(new.vector @ old.vector) > ALIKE
