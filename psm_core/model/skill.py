@@ -133,7 +133,7 @@ class Skill:
                 points, weights = points + features @ tilted, weights + tilted
             likely = chances(points)
             if not asks_for_past(cue.text):
-                points = latest_first(points, candidates)
+                points = latest_first(points, candidates, self._conflict)
                 points = behind_successors(points, candidates)
             chance = network.calibrated("recall", torch.as_tensor(points)).numpy()
         # Weights in training don't know yet when to stay silent.  The rest learned it
@@ -148,6 +148,11 @@ class Skill:
             shares=features * weights,
             digest=LEARNED_HASH,
         )
+
+    def _conflict(self, new: Candidate, old: Candidate) -> float:
+        """The chance in [0, 1] that two candidates can't both hold."""
+        one, other = (replace(c.entry, vector=c.vector) for c in (new, old))
+        return self.relate(one, other).conflict
 
     def abstract(self, episodes: Sequence[Entry]) -> list[Pattern]:
         """Which lasting facts these episodes hold; see `consolidation.abstract`."""

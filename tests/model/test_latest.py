@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from psm_core.memory import Memory
-from psm_core.model.latest import ALIKE, CLOSE, FIRST, latest_first
+from psm_core.model.latest import ALIKE, CLOSE, FIRST, LIKELY, latest_first
 from psm_core.types import Turn
 from tests.model.conftest import NOON
 
@@ -28,6 +28,11 @@ def old(candidate):
     return candidate("I drive a pickup", id="old", vector=EAST)
 
 
+def likely(new, old):
+    """Both can't hold, by whatever is asked."""
+    return LIKELY + 0.01
+
+
 def points(*numbers):
     """Points as the ranking gives them."""
     return np.array(numbers, np.float32)
@@ -37,8 +42,8 @@ def test_what_was_said_later_changes_places_with_what_was_said_before(old, candi
     """Two that fit about as well: the points stay, who has them changes."""
     new = candidate("I drive a minivan", id="new", days=30, vector=towards(0.7))
 
-    assert latest_first(points(3.0, 2.5), [old, new]).tolist() == [2.5, 3.0]
-    assert latest_first(points(2.5, 3.0), [old, new]).tolist() == [2.5, 3.0]
+    assert latest_first(points(3.0, 2.5), [old, new], likely).tolist() == [2.5, 3.0]
+    assert latest_first(points(2.5, 3.0), [old, new], likely).tolist() == [2.5, 3.0]
 
 
 @pytest.mark.parametrize(
@@ -65,9 +70,22 @@ def test_nothing_else_changes_places(given, behind, old, candidate):
     made = {"id": "new", "days": 30, "vector": towards(0.9), **given}
     seen = points(3.0, 3.0 - behind)
 
-    moved = latest_first(seen, [old, candidate("I drive a minivan", **made)])
+    moved = latest_first(seen, [old, candidate("I drive a minivan", **made)], likely)
 
     assert moved.tolist() == seen.tolist()
+
+
+def test_what_can_both_hold_stays_in_order(old, candidate):
+    """The head of interference is asked about the later and the earlier one."""
+    new = candidate("I rent a minivan", id="new", days=30, vector=towards(0.7))
+    asked = []
+
+    def even(one, other):
+        asked.append((one.entry.id, other.entry.id))
+        return LIKELY
+
+    assert latest_first(points(3.0, 2.5), [old, new], even).tolist() == [3.0, 2.5]
+    assert asked == [("new", "old")]
 
 
 def test_the_latest_of_three_comes_first(candidate):
@@ -77,7 +95,11 @@ def test_the_latest_of_three_comes_first(candidate):
         for i in range(3)
     ]
 
-    assert latest_first(points(3, 2.5, 2.2), pool).argsort().tolist() == [0, 1, 2]
+    assert latest_first(points(3, 2.5, 2.2), pool, likely).argsort().tolist() == [
+        0,
+        1,
+        2,
+    ]
 
 
 def test_a_fact_counts_from_when_it_was_last_said(old, candidate):
@@ -90,7 +112,7 @@ def test_a_fact_counts_from_when_it_was_last_said(old, candidate):
         vector=EAST,
     )
 
-    assert latest_first(points(3.0, 2.5), [old, again]).tolist() == [2.5, 3.0]
+    assert latest_first(points(3.0, 2.5), [old, again], likely).tolist() == [2.5, 3.0]
 
 
 @given(
@@ -107,7 +129,7 @@ def test_the_same_points_for_the_same_best(candidate, rows):
     ]
     seen = points(*(number for number, _, _ in rows))
 
-    moved = latest_first(seen, pool)
+    moved = latest_first(seen, pool, likely)
 
     best = set(np.argsort(-seen, kind="stable")[:FIRST].tolist())
     assert sorted(moved.tolist()) == sorted(seen.tolist())
