@@ -19,6 +19,7 @@ from psm_core.model.slots import (
 from psm_core.model.states import diet, present, residence, work
 
 _OWN = re.compile(r"(?:my|the|our|his|her|their|[\w-]+'s)\b ?")
+_THINGS = re.compile(r"(?:an?|the|my|our|his|her|their|all|some|these|it|them)\b")
 _NEW_JOB = re.compile(r"an? (?:new )?(?:\w+ )?(?:job|position)\b")
 _TAKEN_IN = ("do eat", "do drink", "do smoke", "do take", "do play", "do use")
 
@@ -37,7 +38,8 @@ def turned(clause: Clause) -> list[Claim]:
 
 
 def _moved(clause: Clause) -> list[Claim]:
-    if clause.negated:
+    # Whoever moved the piano to the hall doesn't live there.
+    if clause.negated or _THINGS.match(clause.rest):
         return []
     return residence(clause, "(?:back )?(?:to|into)", changed=True)
 

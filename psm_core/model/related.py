@@ -22,9 +22,15 @@ if TYPE_CHECKING:
 
     Encode = Callable[[Sequence[str]], Matrix]
 
+DENIED = 0.1
+"""Calibrated chance of a conflict below which one that the rules found doesn't stand.
+
+They find few, and hardly ever a wrong one; the network knows little of plain sentences
+that differ in a name ("lives in Lyon", "lives in Oslo").
+"""
+
 DOUBTED = 0.5
-"""Calibrated chance of a conflict that decides on what the rules found: from here on
-a conflict of theirs stands, and below it a duplicate."""
+"""The same chance from which on nothing is a duplicate."""
 
 _REASONS = {
     ConflictKind.UPDATE: "the later one reads as a change of what was so",
@@ -103,14 +109,11 @@ def interferes(
     if kind is None:
         return None
     clash = kind is not ConflictKind.DUPLICATE
-    agreed = ruled is not None and ruled.kind is kind
-    return Conflict(
-        kind,
-        new.id,
-        old.id,
-        round(found.conflict if clash else max(found.duplicate, DOUBTED), 2),
-        ruled.reason if ruled and agreed else _REASONS[kind],
-    )
+    chance = found.conflict if clash else max(found.duplicate, DOUBTED)
+    reason = _REASONS[kind]
+    if ruled is not None and ruled.kind is kind:
+        chance, reason = max(chance, ruled.confidence), ruled.reason
+    return Conflict(kind, new.id, old.id, round(chance, 2), reason)
 
 
 def _mergeable(new: Entry, old: Entry) -> bool:
@@ -124,7 +127,7 @@ def _kind(
     found: Related, ruled: ConflictKind | None, thresholds: Mapping[str, float]
 ) -> ConflictKind | None:
     by_rules = ruled in (ConflictKind.UPDATE, ConflictKind.CONTRADICTION)
-    if found.conflict >= (DOUBTED if by_rules else thresholds["conflict"]):
+    if found.conflict >= (DENIED if by_rules else thresholds["conflict"]):
         return ruled if by_rules else found.kind
     repeats = found.duplicate >= thresholds["duplicate"] or ruled is not None
     if repeats and not by_rules and found.conflict < DOUBTED:

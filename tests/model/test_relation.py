@@ -21,6 +21,7 @@ from psm_core.model.pairs import PAIR_NAMES, Statement, pair_signs
 from psm_core.model.parts import parts
 from psm_core.model.policy import PSMPolicy
 from psm_core.model.relation import MEMBERS, RELATIONS, Relation, conflict
+from psm_core.model.rules import RulePolicy
 from psm_core.types import ConflictKind
 
 HASHED = HashEncoder(64)
@@ -219,16 +220,33 @@ def test_the_confidence_is_the_calibrated_chance(answering, entry):
     assert not {"bees", "hum", "lamp", "broke"} & set(found.reason.casefold().split())
 
 
-def test_what_the_rules_found_stands_unless_it_is_doubted(answering, entry):
-    """A move that the head holds likely is an update below its threshold, too."""
+def test_what_the_rules_found_stands_unless_it_is_denied(answering, entry):
+    """A move is an update, as sure as the surer of the two, far below the threshold."""
     old, new = entry("I live in Rome.", id="o"), entry("I moved to Oslo.", id="n")
+    ruled = RulePolicy().interferes(new, old)
 
-    likely = answering((0.3, 0.1, 0.1, 0.5)).interferes(new, old)
-    doubted = answering((0.5, 0.1, 0.1, 0.3)).interferes(new, old)
+    likely = answering((0.02, 0.02, 0.01, 0.95)).interferes(new, old)
+    doubted = answering((0.7, 0.1, 0.1, 0.1)).interferes(new, old)
+    denied = answering((0.86, 0.06, 0.04, 0.04)).interferes(new, old)
 
-    assert likely.kind is ConflictKind.UPDATE
-    assert likely.confidence == 0.6
-    assert doubted is None
+    assert likely.kind is doubted.kind is ConflictKind.UPDATE
+    assert (likely.confidence, doubted.confidence) == (0.96, ruled.confidence)
+    assert denied is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("Mira lives in Lyon.", "Mira lives in Oslo."),
+        ("I live in Lyon.", "I moved to Oslo in May."),
+        ("Mira works at a bank.", "Mira works at a bakery."),
+    ],
+)
+def test_the_shipped_weights_hear_a_plain_change(old, new, entry):
+    """What differs in a name alone is heard, though it looks much like what was."""
+    was, now = entry(old, id="o"), entry(new, id="n", days=90)
+
+    assert PSMPolicy().interferes(now, was).kind is ConflictKind.UPDATE
 
 
 def test_one_thing_said_twice_is_merged_as_the_rules_do(answering, entry):
