@@ -142,11 +142,22 @@ class Config:
         variables = _from_environment(os.environ if environ is None else environ)
         home = Path(given.get("home") or variables.get("home") or HOME)
         file = _from_file(home.expanduser() / "psm.toml")
-        merged = {**file, **variables, **given}
-        unknown = [_unknown(name) for name in merged if name not in _KINDS]
-        if unknown:
-            raise ConfigError("; ".join(unknown))
-        return cls(**{name: _read(name, value) for name, value in merged.items()})
+        return cls(**_checked({**file, **variables, **given}))
+
+    def but(self, **arguments: Any) -> Config:
+        """These settings, with others in the place of some.
+
+        Args:
+            arguments: Fields by name; a None is as good as left out.
+
+        Raises:
+            ConfigError: A name is unknown, or a value can't be read or is out of range.
+
+        >>> Config().but(recall_limit=3, home=None).recall_limit
+        3
+        """
+        given = {name: v for name, v in arguments.items() if v is not None}
+        return dataclasses.replace(self, **_checked(given))
 
 
 _KINDS: dict[str, type] = {
@@ -159,10 +170,11 @@ _ELSEWHERE = frozenset({"PSM_ENCODER_PATH", "PSM_DISABLE_PLUGIN_AUTOLOAD"})
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    # Set to nothing is as good as not set: an empty home would be the folder one is in.
     return {
         name.removeprefix("PSM_").lower(): value
         for name, value in environ.items()
-        if name.startswith("PSM_") and name not in _ELSEWHERE
+        if name.startswith("PSM_") and name not in _ELSEWHERE and value.strip()
     }
 
 
@@ -175,6 +187,13 @@ def _from_file(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path} isn't valid TOML: {fault}") from fault
     except OSError as fault:
         raise ConfigError(f"{path} can't be read: {fault.strerror}") from fault
+
+
+def _checked(given: Mapping[str, Any]) -> dict[str, Any]:
+    unknown = [_unknown(name) for name in given if name not in _KINDS]
+    if unknown:
+        raise ConfigError("; ".join(unknown))
+    return {name: _read(name, value) for name, value in given.items()}
 
 
 def _unknown(name: str) -> str:
@@ -190,5 +209,5 @@ def _read(name: str, value: Any) -> Any:
         raise ConfigError(f"{name} is {value}; it must be {kind.__name__}")
     try:
         return kind(value)
-    except (TypeError, ValueError) as fault:
+    except (TypeError, ValueError, OverflowError) as fault:
         raise ConfigError(f"{name} is {value!r}; it must be {kind.__name__}") from fault

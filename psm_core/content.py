@@ -200,8 +200,8 @@ class Store(Protocol):
         """Those of *ids* that the person had forgotten on purpose."""
         ...
 
-    def said_before(self, speaker: str, text: str) -> str | None:
-        """The id of a memory of this speaker with these words, case and space aside."""
+    def said_last(self, speaker: str, text: str, since: datetime) -> str | None:
+        """The id of what this speaker said last, if it was these words, not before."""
         ...
 
     def add(self, entries: Sequence[Entry]) -> list[Entry]:

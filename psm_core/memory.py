@@ -13,6 +13,7 @@ from typing import Any
 from psm_core.acts import (
     consolidate,
     context,
+    expire,
     explain,
     forget,
     learn,
@@ -26,11 +27,10 @@ from psm_core.acts import (
 from psm_core.clock import SystemClock
 from psm_core.config import Config
 from psm_core.content import Store
-from psm_core.errors import ClosedError
+from psm_core.errors import ClosedError, ConfigError
 from psm_core.plugins import Plugins
 from psm_core.protocols import Abstractor, Clock, CountTokens, Encoder, Parts, Policy
 from psm_core.store.home import Home
-from psm_core.store.queue import drop
 from psm_core.store.session import Sensory
 from psm_core.strength import retained
 from psm_core.twins import in_thread
@@ -61,7 +61,7 @@ class Memory:
     Args:
         user: Whose memory it is: any readable name, e-mail address or number.
         home: The folder that holds the people's folders; ``~/.psm`` by default.
-        config: All settings at once; None means psm.toml, PSM_* and *settings*.
+        config: All settings at once; None means psm.toml and PSM_*.
         encoder: Instead of the one that the settings name.
         policy: Instead of the one that the settings name.
         abstractor: Words the facts of a sleep, instead of the one that the settings
@@ -70,7 +70,7 @@ class Memory:
         count_tokens: What a text costs the reader's model; counts words and marks
             by default.
         plugins: Further plugins for this memory.
-        settings: Single fields of `Config`, by name.
+        settings: Single fields of `Config`, by name; they come before *config*.
 
     Raises:
         UserError: *user* can't name a person.
@@ -105,7 +105,8 @@ class Memory:
             "policy": policy if isinstance(policy, str) else None,
             "abstractor": abstractor if isinstance(abstractor, str) else None,
         }
-        self.config = config or Config.load(**named, **settings)
+        given = {**named, **settings}
+        self.config = config.but(**given) if config else Config.load(**given)
         self.user = user
         self._plugins = Plugins(plugins)
         encoder_ = self._plugins.encoder(self.config.encoder, encoder)
@@ -138,7 +139,7 @@ class Memory:
     @property
     def closed(self) -> bool:
         """Whether it was closed or erased."""
-        return self._closed
+        return self._closed or not self._home.has(self.user)
 
     def _open(self) -> AbstractContextManager[Store]:
         if self._closed:
@@ -275,12 +276,16 @@ class Memory:
 
         Args:
             session: Which conversation.
-            limit: Most turns; None means as many as the settings say.
+            limit: Most turns, at least 1; None means as many as the settings say.
+
+        Raises:
+            ConfigError: *limit* is below 1.
         """
+        most = self.config.working_turns if limit is None else limit
+        if most < 1:
+            raise ConfigError(f"limit is {most}; it must be at least 1")
         with self._open() as store:
-            return working.working(
-                session, limit or self.config.working_turns, store=store
-            )
+            return working.working(session, most, store=store)
 
     def entries(
         self, *tiers: Tier, limit: int | None = None, as_heard: bool = False
@@ -350,14 +355,23 @@ class Memory:
     def expire(self, memory_id: str, at: datetime | None) -> None:
         """Let a memory surface no more from *at* on; None takes that back.
 
+        Facts that rest on it alone go the same way.
+
+        Args:
+            memory_id: Which memory.
+            at: Aware datetime; None means never.
+
         Raises:
             UnknownMemoryError: There is no memory of this id.
+            ConfigError: *at* is naive, or no datetime.
         """
-        now = self._parts.clock.now()
-        with self._open() as store:
-            store.change(
-                memory_id, now, "expires", "a person asked for it", expires_at=at
+        if at is not None and (not isinstance(at, datetime) or at.tzinfo is None):
+            raise ConfigError(
+                f"expire takes an aware datetime or None, and this is {at!r}; give it "
+                "a timezone, for example at.replace(tzinfo=datetime.UTC)"
             )
+        with self._open() as store:
+            expire.expire(memory_id, at, store=store, parts=self._parts)
 
     def forget(self, memory_id: str) -> None:
         """Delete one memory everywhere, and the facts that were drawn from it.
@@ -387,7 +401,7 @@ class Memory:
             FeedbackError: *keep* is none of the three and no sentence.
             PluginError: A redactor failed; nothing was settled.
         """
-        if len(keep.split()) > 1:
+        if isinstance(keep, str) and len(keep.split()) > 1:
             keep = self._plugins.redact(keep, self.user)
         with self._open() as store:
             return resolve.resolve(conflict_id, keep, store=store, parts=self._parts)
@@ -448,11 +462,10 @@ class Memory:
         """Delete the person everywhere; this memory is closed then.
 
         Returns:
-            The proof: what was there, and that nothing is left.
+            The proof: what was there, and that nothing is left, or the paths that are.
         """
-        with self._open() as store:
-            proof = store.erase(self._parts.clock.now())
-        drop(self.config.home, self.user, self.config.busy_seconds)
+        with self._open():
+            proof = self._home.erase(self.user, self._parts.clock.now())
         self._sensory.clear()
         self.close()
         return proof

@@ -86,7 +86,7 @@ class People:
             if not isinstance(options.get(name), str | None)
         }
         config: Config | None = options.pop("config", None)
-        self.config = config or Config.load(**options)
+        self.config = config.but(**options) if config else Config.load(**options)
         self._listeners = _Listeners()
         given["plugins"] = (*given.get("plugins", ()), self._listeners)
         self._parts: dict[str, Any] = given

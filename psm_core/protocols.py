@@ -71,7 +71,8 @@ class GateContext:
     Args:
         user: Whose memory it is.
         recent: The last turns of the same session, oldest first.
-        said_before: The id of a memory of the same speaker with the same words, if any.
+        said_before: The id of what the same speaker said last, if it was the same
+            words, that day.  Later, or with other words between, it is news.
         vector: The turn's own vector, (D,) float32 of length 1.
         nearest: Asks the store for the k memories nearest to the turn, best first.
             A call costs a search; rules that don't need it don't pay for it.

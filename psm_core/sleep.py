@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from datetime import datetime, timedelta
+from pathlib import Path
 from types import TracebackType
 
 from filelock import FileLock, Timeout
@@ -168,7 +169,9 @@ class Sleeper:
             }
             self._heard |= {user: (now, 0) for user in late}
         for user, heard in late.items():
-            self.enqueue(user, heard=heard)
+            # Who was erased since isn't named again.
+            if self._folder(user).is_dir():
+                self.enqueue(user, heard=heard)
 
     def waiting(self) -> list[Due]:
         """Everybody who is to sleep, the next one first; with why a sleep failed."""
@@ -269,7 +272,7 @@ class Sleeper:
 
         The lock is the system's, so that a killed sleeper holds nobody up.
         """
-        folder = self._people.config.home.resolve() / "people" / named(due.user)
+        folder = self._folder(due.user)
         if not folder.is_dir():
             # Erased since, or never of this home.
             self._queue.slept(due, self._clock.now())
@@ -291,6 +294,9 @@ class Sleeper:
             yield found if still else None
         finally:
             lock.release()
+
+    def _folder(self, user: str) -> Path:
+        return self._people.config.home.resolve() / "people" / named(proper(user))
 
     def _sleep(self, due: Due) -> SleepReport | None:
         try:

@@ -20,6 +20,9 @@ ROLES = ("user", "assistant", "system", "tool")
 TURN_CHARS_MAX = 4_000_000
 """Longest text of one turn, in characters: a book, not a disk image."""
 
+YEARS = range(1000, 9001)
+"""Years in which a turn may be said; at their ends times can't be reckoned with."""
+
 
 class Tier(StrEnum):
     """Where a memory lives, from the moment of hearing to cold storage."""
@@ -81,7 +84,8 @@ class Turn:
             one turn heard twice is one turn.
 
     Raises:
-        TurnError: The text is empty or too long, the role unknown, or *at* naive.
+        TurnError: The text is empty or too long, the role unknown, *at* naive or
+            beyond `YEARS`, or something is of another type.
 
     >>> Turn("I moved to Lyon last week.").role
     'user'
@@ -95,10 +99,11 @@ class Turn:
     id: str = ""
 
     def __post_init__(self) -> None:
-        if not isinstance(self.text, str):
-            raise TurnError(
-                f"the text of a turn is {type(self.text).__name__}; it must be a str"
-            )
+        for name in ("text", "speaker", "role", "session", "id"):
+            if not isinstance(value := getattr(self, name), str):
+                raise TurnError(
+                    f"the {name} of a turn is {type(value).__name__}; it must be a str"
+                )
         if not self.text.strip(" \t\r\n\0"):
             raise TurnError(
                 "the text of a turn is empty; leave the turn out, or say something"
@@ -113,11 +118,25 @@ class Turn:
                 f"the role of a turn is {self.role!r}; it must be one of "
                 f"{', '.join(ROLES)}"
             )
-        if self.at is not None and self.at.tzinfo is None:
-            raise TurnError(
-                f"the time of a turn is naive ({self.at.isoformat()}); give it a "
-                "timezone, for example at.replace(tzinfo=datetime.UTC)"
-            )
+        if self.at is not None:
+            _check_time(self.at)
+
+
+def _check_time(at: object) -> None:
+    if not isinstance(at, datetime):
+        raise TurnError(
+            f"the time of a turn is {type(at).__name__}; it must be a datetime"
+        )
+    if at.tzinfo is None:
+        raise TurnError(
+            f"the time of a turn is naive ({at.isoformat()}); give it a "
+            "timezone, for example at.replace(tzinfo=datetime.UTC)"
+        )
+    if at.year not in YEARS:
+        raise TurnError(
+            f"the time of a turn is in the year {at.year}; it must lie between "
+            f"{YEARS[0]} and {YEARS[-1]}, so leave it out where it isn't known"
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -417,12 +417,13 @@ def test_hearing_a_condensed_turn_again_is_no_error(condensed, tell):
         condensed.remember(Turn(GIST, "Ada", session="s1", at=T0, id="t1"))
 
 
-def test_a_repetition_of_a_condensed_turn_is_still_told(condensed, tell):
-    """Who says the same again, word for word, has said it before."""
+def test_a_condensed_turn_said_again_weeks_later_is_kept_as_heard(condensed, tell):
+    """The same words tell of another day."""
     decision = condensed.remember(tell(LONG, 21))
 
     assert decision.new
-    assert "before" in decision.reason
+    assert decision.kept
+    assert condensed.entry(decision.id).text == LONG
 
 
 def test_a_condensed_turn_is_forgotten_with_the_words_that_were_spared(condensed):
@@ -439,7 +440,7 @@ def test_a_condensed_turn_that_is_archived_keeps_all_its_words(
     condensed, tell, open_memory
 ):
     """Archived or not, the whole is what was heard."""
-    condensed.remember(tell("What a day.", 9000))
+    condensed.remember(tell("What a day.", 3600))
     condensed.consolidate()
     assert condensed.entry("t1").tier is Tier.ARCHIVAL
 

@@ -6,15 +6,18 @@ import json
 import os
 import subprocess
 import sys
-from datetime import timedelta
+import time
+from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 
-from psm_core import Action, Feedback, Memory, Tier, Turn
+from psm_core import Action, Config, Feedback, Memory, Tier, Turn
 from psm_core.errors import (
     ClosedError,
+    ConfigError,
     FeedbackError,
     PSMError,
+    StoreError,
     TurnError,
     UnknownMemoryError,
 )
@@ -589,3 +592,125 @@ def test_some_of_many_memories_are_known(open_memory):
     memory.forget("b")
 
     assert [e.id for e in memory.known(["c", "b", "nobody", "a"])] == ["c", "a"]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        datetime.min.replace(tzinfo=timezone(timedelta(hours=14))),
+        datetime.max.replace(tzinfo=timezone(timedelta(hours=-14))),
+        datetime(999, 12, 31, tzinfo=UTC),
+        datetime(9001, 1, 1, tzinfo=UTC),
+    ],
+    ids=["first", "last", "early", "late"],
+)
+def test_a_time_that_can_t_be_reckoned_with_is_refused_at_once(said):
+    """Stored, it would make every recall of that person fail."""
+    with pytest.raises(TurnError, match=f"in the year {said.year}"):
+        Turn("Old thing.", at=said)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("id", 5),
+        ("session", None),
+        ("speaker", b"Ada"),
+        ("at", "2026-03-01"),
+        ("at", date(2026, 3, 1)),
+    ],
+)
+def test_a_turn_of_other_types_is_refused_by_name(name, value):
+    """The field, what it is, and what it must be; no AttributeError later on."""
+    word = "time" if name == "at" else name
+
+    with pytest.raises(TurnError, match=f"the {word} of a turn is"):
+        Turn("I live in Lyon.", **{name: value})
+
+
+def test_a_slip_in_a_date_doesn_t_make_all_else_long_ago(memory, say, clock):
+    """The year 2206 is refused, and nothing of the batch is stored."""
+    far = say("See you.", at=clock.now() + timedelta(days=180 * 365))
+
+    with pytest.raises(TurnError, match="ahead of the clock"):
+        memory.remember_many([say(LYON), far])
+
+    assert memory.entries() == []
+
+
+def test_what_was_expired_comes_back_in_no_fact(memory, say, clock):
+    """Neither one drawn after it nor one drawn before it, and it can be taken back."""
+    memory.remember(say("I live in Lyon with two cats.", id="a"))
+    memory.expire("a", clock.now() + timedelta(days=1))
+    memory.consolidate()
+    memory.remember(say("I work at a bakery.", id="b"))
+    memory.consolidate()
+    memory.expire("b", clock.now() - timedelta(days=1))
+    clock.move(days=2)
+
+    assert memory.recall("Lyon cats bakery").hits == ()
+    memory.expire("b", None)
+    assert [hit.text for hit in memory.recall("work bakery").hits] == [
+        "Ada works at a bakery."
+    ]
+
+
+def test_nothing_is_merged_into_a_fact_that_expired(memory, say, clock):
+    """Said again after that, it is a fact of its own, and surfaces."""
+    memory.remember(say("I live in Lyon with two cats.", id="a"))
+    memory.consolidate()
+    (fact,) = memory.entries(Tier.SEMANTIC)
+    memory.expire(fact.id, clock.now())
+    clock.move(days=30)
+    memory.remember(say("I live in Lyon with two cats.", at=clock.now()))
+    memory.consolidate()
+
+    assert [hit.id == fact.id for hit in memory.recall("Lyon cats").hits] == [False]
+
+
+@pytest.mark.parametrize("at", [datetime(2026, 3, 1), "tomorrow"], ids=repr)  # noqa: DTZ001
+def test_expiry_takes_an_aware_time_alone(at, memory, say):
+    """The way out is named, and the memory stays as it was."""
+    memory.remember(say(LYON, id="a"))
+
+    with pytest.raises(ConfigError, match="aware datetime"):
+        memory.expire("a", at)
+
+    assert memory.entry("a").expires_at is None
+
+
+def test_settings_that_are_given_come_before_a_config(tmp_path):
+    """Nothing that is asked for is passed over, least of all the folder."""
+    config = Config(home=tmp_path / "b", encoder="hash", recall_limit=7)
+
+    with Memory("ada", home=tmp_path / "a", config=config, recall_budget=50) as memory:
+        assert memory.config.home == tmp_path / "a"
+        assert (memory.config.recall_limit, memory.config.recall_budget) == (7, 50)
+    with pytest.raises(ConfigError, match="no setting bogus"):
+        Memory("ada", config=config, bogus=1)
+
+    assert not (tmp_path / "b").exists()
+
+
+def test_a_number_beyond_the_ledger_is_one_of_our_errors(memory):
+    """Not a traceback out of SQLite's driver."""
+    with pytest.raises(StoreError, match="2\\*\\*63"):
+        memory.entries(limit=2**70)
+
+
+@pytest.mark.parametrize("limit", [0, -1])
+def test_no_turns_in_view_is_no_number_of_turns(limit, memory):
+    """Neither all of them nor as many as usual."""
+    with pytest.raises(ConfigError, match="at least 1"):
+        memory.working("s1", limit)
+
+
+@pytest.mark.parametrize(
+    "text", ["<memories>" * 100_000, "word " * 300 + "!" * 200_000]
+)
+def test_a_long_text_of_marks_is_heard_in_time(text, memory, say):
+    """Time grows with the length, not with its square: a minute and more before."""
+    began = time.process_time()
+    memory.remember(say(text))
+
+    assert time.process_time() - began < 5

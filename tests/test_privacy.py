@@ -4,8 +4,10 @@ import logging
 import sqlite3
 import stat
 
+import pytest
+
 from psm_core import Feedback
-from psm_core.errors import PSMError
+from psm_core.errors import ClosedError, PSMError
 
 SECRET = "My password is xylophonequartz and my card is 4929111122223333."
 WORDS = (b"xylophonequartz", b"4929111122223333", b"xylophonquartz")
@@ -94,6 +96,32 @@ def test_erase_leaves_nothing_and_proves_it(open_memory, say, home):
     assert files_with(home, WORDS) == []
     assert bob.recall("basalt?").hits
     assert open_memory("ada").entries() == []
+
+
+def test_who_still_has_an_erased_memory_open_is_told(open_memory, say, home):
+    """A second object begins nobody anew, and writes the name down nowhere."""
+    one, other = open_memory("ada"), open_memory("ada")
+    one.remember(say("I like basalt."))
+    one.erase()
+
+    for _ in range(2):
+        with pytest.raises(ClosedError, match=r"begin a new one with Memory\('ada'"):
+            other.counts()
+    assert [f for f in home.rglob("*") if f.is_file()] == []
+    assert open_memory("ada").entries() == []
+
+
+def test_a_damaged_queue_keeps_nobody_from_leaving(memory, say, home):
+    """The person is gone, the memory closed; the proof names what may name them."""
+    memory.remember(say(SECRET))
+    queue = home / "sleep.sqlite"
+    queue.write_bytes(b"no database at all " * 99)
+
+    proof = memory.erase()
+
+    assert (proof.memories, proof.left) == (1, (str(queue),))
+    assert memory.closed
+    assert [f for f in home.rglob("*") if f.is_file()] == [queue]
 
 
 def test_folders_are_private(memory, say, home):

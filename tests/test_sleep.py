@@ -199,6 +199,17 @@ def test_who_was_erased_is_let_go_of(people, sleeper, home):
     assert not list(home.rglob("ledger.sqlite"))
 
 
+def test_who_was_heard_just_before_an_erasure_is_named_nowhere(people, sleeper, home):
+    """Two turns within a second are one asking; the second isn't made up for then."""
+    told(people, "ada", "I'm vegetarian.", "I live in Lyon.")
+    people.memory("ada").erase()
+    sleeper.close()
+
+    files = [path for path in home.rglob("*") if path.is_file()]
+    assert "sleep.sqlite" in {path.name for path in files}
+    assert [path.name for path in files if b"ada" in path.read_bytes()] == []
+
+
 def test_what_a_sleeper_leaves_in_the_home_is_private(people, sleeper, home):
     """Queue, locks and ledgers can be read by nobody else."""
     told(people, "ada", "I'm vegetarian.")

@@ -3,8 +3,11 @@
 from datetime import timedelta
 
 import pytest
+from typer.testing import CliRunner
 
 from psm_core import Feedback, Tier
+from psm_core.acts.resolve import resolve
+from psm_core.cli import app
 from psm_core.errors import FeedbackError, UnknownMemoryError
 
 from .canonical import dump
@@ -403,3 +406,171 @@ def test_a_conflict_that_there_is_not_can_t_be_resolved(memory, conflict):
         with pytest.raises(UnknownMemoryError, match="ada has no conflict c-nobody"):
             memory.resolve("c-nobody", keep=keep)
     assert dump(memory) == before
+
+
+SENTENCE = "Ada is allergic to raw peanuts."
+
+
+def sides(memory, conflict):
+    """All that is known of both sides, but for their history."""
+    return {name: told(memory, name) for name in (conflict.new, conflict.old)}
+
+
+@pytest.mark.parametrize("keep", ["new", "old", "both", SENTENCE])
+def test_the_same_answer_again_changes_nothing(memory, conflict, clock, keep):
+    """However often somebody says it, it is said once."""
+    settled = memory.resolve(conflict.id, keep=keep)
+    before = dump(memory)
+    clock.move(days=1)
+
+    assert memory.resolve(conflict.id, keep=keep) == settled
+    assert dump(memory) == before
+
+
+@pytest.mark.parametrize("first", ["new", "old", "both", "Ada is alergic to peanuts."])
+@pytest.mark.parametrize("then", ["new", "old", "both", SENTENCE])
+def test_another_answer_takes_the_place_of_the_first(
+    open_memory, say, tmp_path, first, then
+):
+    """Whoever answers twice knows what they would know had they answered once."""
+    known = []
+    for answers in ((first, then), (then,)):
+        memory = open_memory(home=tmp_path / str(len(known)))
+        for n, text in enumerate(("allergic to peanuts", "not allergic to peanuts")):
+            memory.remember(say(f"I'm {text}.", id=f"t{n}", at=T0 + n * DAY))
+            memory.consolidate()
+        (conflict,) = memory.conflicts()
+        for keep in answers:
+            memory.resolve(conflict.id, keep=keep)
+        found = dump(memory)
+        for one in found["memories"].values():
+            del one["history"]
+        known.append((found["memories"], found["conflicts"]))
+
+    assert known[0] == known[1]
+
+
+def test_a_sentence_can_be_corrected(memory, conflict):
+    """The slip is gone, the right one is current, and a word still settles it."""
+    memory.resolve(conflict.id, keep="Ada is allergic to rav peanuts.")
+    memory.resolve(conflict.id, keep=SENTENCE)
+
+    assert current(memory) == [SENTENCE]
+    memory.resolve(conflict.id, keep="new")
+    assert current(memory) == ["Ada is not allergic to peanuts."]
+    memory.resolve(conflict.id, keep=SENTENCE)
+    assert current(memory) == [SENTENCE]
+    assert memory.check() == []
+
+
+def current(memory):
+    """What holds now, of all facts."""
+    return [e.text for e in memory.entries(Tier.SEMANTIC) if e.valid_until is None]
+
+
+def test_an_answer_that_is_replaced_leaves_later_changes_as_they_are(
+    memory, conflict, clock
+):
+    """What was of use since stays as strong as that made it; the ends are anew."""
+    memory.resolve(conflict.id, keep="new")
+    recall = memory.recall("is Ada allergic to peanuts?")
+    memory.learn(Feedback(recall.id, used=[conflict.new]))
+    clock.move(days=1)
+    memory.consolidate()
+    strength = memory.entry(conflict.new).trace.strength
+
+    memory.resolve(conflict.id, keep="both")
+
+    new, old = memory.entry(conflict.new), memory.entry(conflict.old)
+    assert new.trace.strength > strength
+    assert (new.used, old.corrected) == (1, 0)
+    assert (new.valid_until, old.valid_until) == (None, None)
+
+
+def test_one_side_of_two_conflicts_is_given_back_by_each(memory, tell):
+    """Taking an answer back takes back what it changed, and not the other's."""
+    tell("I live in Berlin.")
+    tell("I don't live in Berlin.", 3)
+    tell("I live in Lyon now.", 30)
+    berlin = next(
+        e.id for e in memory.entries(Tier.SEMANTIC) if e.text == "Ada lives in Berlin."
+    )
+    first, then = (c for c in memory.conflicts() if berlin in (c.new, c.old))
+    memory.resolve(first.id, keep="new")
+    memory.resolve(then.id, keep="new")
+    assert memory.entry(berlin).corrected == 2
+
+    memory.resolve(first.id, keep="both")
+    memory.resolve(then.id, keep="both")
+
+    entry = memory.entry(berlin)
+    assert (entry.superseded_by, entry.valid_until) == (None, None)
+    undone = [c.reason for c in memory.history(berlin) if c.what == "undone"]
+    assert undone == [f"a person's answer to {c.id}" for c in (first, then)]
+
+
+@pytest.mark.parametrize("keep", ["new", "old", "both", SENTENCE])
+def test_an_answer_that_is_undone_leaves_the_conflict_open(memory, conflict, keep):
+    """Both of its changes taken back, everything is as before it was given."""
+    before, facts_before = sides(memory, conflict), current(memory)
+    memory.resolve(conflict.id, keep=keep)
+    for side in (conflict.new, conflict.old):
+        memory.undo(memory.history(side)[-1].number)
+        assert memory.conflicts() == [conflict]
+
+    assert sides(memory, conflict) == before
+    assert current(memory) == facts_before
+    assert memory.consolidate().changes == ()
+    assert memory.resolve(conflict.id, keep=keep).status == (
+        "text" if keep == SENTENCE else keep
+    )
+
+
+def test_half_of_an_answer_that_is_left_goes_with_the_next(memory, conflict):
+    """Whoever undid one side of it and answers anew has answered once."""
+    memory.resolve(conflict.id, keep=SENTENCE)
+    memory.undo(changes(memory, conflict.new, "refuted")[0])
+    assert current(memory) == ["Ada is not allergic to peanuts.", SENTENCE]
+
+    memory.resolve(conflict.id, keep="old")
+
+    assert current(memory) == ["Ada is allergic to peanuts."]
+    assert memory.entry(conflict.new).corrected == 1
+    assert memory.entry(conflict.old).corrected == 0
+
+
+def test_a_retracted_sentence_leaves_the_conflict_open(memory, conflict):
+    """Both sides hold as before it, and it can be said again."""
+    before = sides(memory, conflict)
+    memory.resolve(conflict.id, keep=SENTENCE)
+    memory.retract(fact(memory, "raw peanuts").id)
+
+    assert memory.conflicts() == [conflict]
+    assert sides(memory, conflict) == before
+    assert len(current(memory)) == 2
+    memory.resolve(conflict.id, keep=SENTENCE)
+    assert current(memory) == [SENTENCE]
+
+
+def test_nothing_is_no_answer(memory, conflict):
+    """What may be kept is named, and nothing is settled."""
+    before = dump(memory)
+
+    with (
+        pytest.raises(FeedbackError, match="keep=None; keep one of new, old, both, or"),
+        memory._open() as store,
+    ):
+        resolve(conflict.id, None, store=store, parts=memory._parts)
+    assert dump(memory) == before
+
+
+@pytest.mark.parametrize(("name", "keep"), [("c-1", ""), ("c-1", " "), ("", "new")])
+def test_a_command_without_an_answer_says_what_to_give(memory, home, name, keep):
+    """An empty --keep is a slip, and not the list of conflicts."""
+    env = {"PSM_HOME": str(home), "PSM_ENCODER": "hash", "TERMINAL_WIDTH": "200"}
+    asked = ["conflicts", "--resolve", name, "--keep", keep, "--user", "ada"]
+
+    result = CliRunner().invoke(app, asked, env=env)
+
+    assert result.exit_code == 2
+    assert "--keep new, old, both, or a sentence" in result.output

@@ -20,7 +20,8 @@ _OPENED = "\u2039"
 """What stands for the angle bracket of a tag that looks like ours."""
 
 _TAG = re.compile(rf"<(?=\s*/?\s*{FENCE}\b)", re.IGNORECASE)
-_FENCED = re.compile(rf"<{FENCE}\b[^>]*>.*?</{FENCE}>", re.IGNORECASE | re.DOTALL)
+_OPENING = re.compile(rf"<{FENCE}\b[^<>]*>", re.IGNORECASE)
+_CLOSING = re.compile(f"</{FENCE}>", re.IGNORECASE)
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 
 
@@ -39,7 +40,17 @@ def unfenced(text: str) -> str:
     >>> unfenced('Hi.<memories of="ada">Ada likes tea.</memories>')
     'Hi.'
     """
-    return _FENCED.sub("", text)
+    # Not one pattern: where no tag is closed, it would read on to the end for each.
+    kept, end = [], 0
+    for opening in _OPENING.finditer(text):
+        if opening.start() < end:
+            continue
+        closing = _CLOSING.search(text, opening.end())
+        if closing is None:
+            break
+        kept.append(text[end : opening.start()])
+        end = closing.end()
+    return "".join([*kept, text[end:]])
 
 
 @dataclass(slots=True)

@@ -46,8 +46,13 @@ def write_facts(
         parts: Encoder and policy.
         config: From which confidence a pattern is a fact.
     """
-    # What a person took back isn't learned, however plainly it was said.
-    held = [e for e in (*rehearsed, *new) if e.corrected <= e.used]
+    # What a person took back isn't learned, however plainly it was said, nor what
+    # surfaces no more.
+    held = [
+        e
+        for e in (*rehearsed, *new)
+        if e.corrected <= e.used and not _expired(e, draft.at)
+    ]
     by_id = {e.id: e for e in held}
     fresh = {e.id for e in new}
     found = [
@@ -127,6 +132,7 @@ def _fact(
         emotion=pattern.emotion,
         confidence=pattern.confidence,
         mentions=len(rests_on),
+        expires_at=min((e.expires_at for e in rests_on if e.expires_at), default=None),
         reason=f"{len(rests_on)} episode(s) say so",
         vector=vector,
     )
@@ -159,7 +165,10 @@ def _settle_in(fact: Entry, draft: Draft, parts: Parts) -> None:
     near = [
         e
         for e in draft.near(fact.vector, fact.text, NEAR)
-        if e.speaker == fact.speaker and e.valid_until is None and e.id != fact.id
+        if e.speaker == fact.speaker
+        and e.valid_until is None
+        and not _expired(e, draft.at)
+        and e.id != fact.id
     ]
     found = [(old, parts.policy.interferes(fact, old)) for old in near]
     conflicts = [(old, c) for old, c in found if c is not None]
@@ -212,6 +221,10 @@ def _interfere(fact: Entry, old: Entry, conflict: Conflict, draft: Draft) -> Non
             draft.change(
                 entry.id, draft.at, "contradicted", conflict.reason, trace=trace
             )
+
+
+def _expired(entry: Entry, at: datetime) -> bool:
+    return entry.expires_at is not None and entry.expires_at <= at
 
 
 def _last_said(entry: Entry) -> datetime:

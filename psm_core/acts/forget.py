@@ -36,7 +36,7 @@ def forget(memory_id: str, *, store: Store, parts: Parts) -> None:
                 # Nobody wants the fact itself forgotten: it may be drawn anew from
                 # the turns that are left.
                 store.forget(fact.id, parts.clock.now(), for_good=False)
-        for passage in _passages(turn, store) if turn else [entry.id]:
+        for passage in passages_of(turn, store) if turn else [entry.id]:
             store.forget(passage, parts.clock.now())
 
 
@@ -48,14 +48,17 @@ def _is_passage(entry: Entry) -> bool:
     return entry.id == turn or entry.id.startswith(f"{turn}~")
 
 
-def _passages(turn: str, store: Store) -> list[str]:
-    """The ids of all passages of *turn* that are there."""
+def passages_of(turn: str, store: Store) -> list[str]:
+    """The ids of all passages of *turn* that are there.
+
+    Another turn may go by such a name: it rests on itself.
+    """
     found: list[str] = []
     for start in itertools.count(1, 64):
         numbers = range(start, start + 64)
         names = [turn if n == 1 else f"{turn}~{n}" for n in numbers]
         there = store.known(names)
-        found += [name for name in names if name in there]
+        found += [n for n in names if n in there and there[n].sources == (turn,)]
         if len(there) < len(names):
             break
     return found

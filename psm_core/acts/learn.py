@@ -35,8 +35,11 @@ def learn(feedback: Feedback, *, store: Store, parts: Parts) -> None:
     if not outcomes:
         return
     shown = store.shown(feedback.recall_id)
-    # What was forgotten since it was shown has nothing left to learn.
-    gone = store.forgotten(set(outcomes) - set(shown))
+    # What was forgotten since it was shown has nothing left to learn, nor has a fact
+    # that went with what it rested on.
+    missing = set(outcomes) - set(shown)
+    facts = {i for i in missing if i.startswith("f-")}
+    gone = store.forgotten(missing) | facts - set(store.known(facts))
     outcomes = {i: outcome for i, outcome in outcomes.items() if i not in gone}
     strange = sorted(set(outcomes) - set(shown))
     if strange:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 
-_SENTENCE = re.compile(r".+?(?:[.!?]+[\"')\]]*(?=\s)|\n|\Z)\s*", re.DOTALL)
+# A run of marks is tried from its beginning alone, or a long one would be tried from
+# each mark on.
+_SENTENCE = re.compile(r".+?(?:(?<![.!?])[.!?]++[\"')\]]*+(?=\s)|\n|\Z)\s*", re.DOTALL)
 _WORD = re.compile(r"\S+\s*")
 
 

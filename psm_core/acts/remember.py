@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from psm_core.acts.context import unfenced
+from psm_core.acts.forget import passages_of
 from psm_core.acts.passages import passages
 from psm_core.acts.wellformed import wellformed
 from psm_core.acts.working import working
@@ -27,6 +28,12 @@ if TYPE_CHECKING:
 
 Redact = Callable[[str], str]
 Verdict = Callable[[Turn], bool | None]
+
+AGAIN = timedelta(days=1)
+"""Said again later than that, the same words tell of another day."""
+
+AHEAD = timedelta(days=3653)
+"""A turn said further ahead of the clock is a slip: it would make all else long ago."""
 
 ECHO = "[memories]"
 """What is stored of a turn that was nothing but recalled memories."""
@@ -100,6 +107,11 @@ def _completed(turn: Turn, user: str, now: datetime, redact: Redact) -> Turn:
     speaker = turn.speaker or (user if turn.role == "user" else turn.role)
     speaker, session = wellformed(speaker), wellformed(turn.session)
     at = turn.at or now
+    if at - now > AHEAD:
+        raise TurnError(
+            f"a turn is said in {at:%B %Y}, more than ten years ahead of the clock; "
+            "mend its date, or give the memory a clock of your own"
+        )
     known_by = turn.id or _identity(session, speaker, turn.role, at, text)
     return replace(
         turn,
@@ -122,11 +134,13 @@ def _known(heard: Sequence[Turn], store: Store) -> dict[str, GateDecision]:
     ids = {turn.id for turn in heard}
     entries = store.known(ids)
     forgotten = store.forgotten(ids)
-    first: dict[str, str] = {e.id: e.text for e in store.as_heard([*entries.values()])}
+    first = {e.id: e.text for e in store.as_heard([*entries.values()])}
     for turn in heard:
         words = first.setdefault(turn.id, turn.text)
-        # A long turn is known by its first passage.
-        if turn.id not in forgotten and not turn.text.startswith(words):
+        if turn.id in forgotten or _bare(words) == _bare(turn.text):
+            continue
+        # A long turn goes by the id of its first passage.
+        if turn.id not in entries or _whole(turn.id, store) != _bare(turn.text):
             raise TurnError(
                 f"a turn with the id {turn.id!r} was remembered before with other "
                 "words; give this one an id of its own, or forget that one first"
@@ -135,6 +149,13 @@ def _known(heard: Sequence[Turn], store: Store) -> dict[str, GateDecision]:
         **{i: _as_decided(entry) for i, entry in entries.items()},
         **{i: _stays_forgotten(i) for i in forgotten},
     }
+
+
+def _whole(turn: str, store: Store) -> str:
+    """The bare words of all passages of a turn that is remembered."""
+    passages = store.known(passages_of(turn, store)).values()
+    heard = sorted(store.as_heard([*passages]), key=lambda e: e.seq)
+    return _bare(" ".join(entry.text for entry in heard))
 
 
 def _as_decided(entry: Entry) -> GateDecision:
@@ -202,8 +223,10 @@ def _stored(
         )
         decision = _decided(turn, context, parts, verdict)
         decisions[turn.id] = decision
+        said.hear(turn, decision)
         entries += _entries(turn, pieces, own, decision)
         before.append(turn)
+    _check_names(entries, store)
     really = {entry.id for entry in store.add(entries)}
     store.flush()
     # Another process may have heard the same turn in the meantime; it is one turn.
@@ -211,6 +234,17 @@ def _stored(
         i: decision if i in really else replace(decision, new=False)
         for i, decision in decisions.items()
     }
+
+
+def _check_names(entries: Sequence[Entry], store: Store) -> None:
+    """Raise where a passage would go by the name of another turn, and be lost."""
+    later = {e.id for e in entries if e.id != e.sources[0]}
+    turns = {e.id for e in entries if e.id == e.sources[0]}
+    if taken := sorted(later & turns) or sorted(store.known(later)):
+        raise TurnError(
+            f"a passage of a long turn would go by {taken[0]!r}, and so does another "
+            "turn; give one of the two an id of its own"
+        )
 
 
 def _recent(session: str, sensory: Sensory, store: Store, config: Config) -> list[Turn]:
@@ -269,17 +303,32 @@ def _entries(
 
 
 class _Said:
-    """Who said which words before, in the store and among the turns being heard."""
+    """What each speaker said last, in the store and among the turns being heard."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._now: dict[tuple[str, str], str] = {}
+        self._now: dict[str, Turn] = {}
 
     def before(self, turn: Turn) -> str | None:
-        key = (turn.speaker, " ".join(turn.text.casefold().split()))
-        earlier = self._now.get(key) or self._store.said_before(turn.speaker, turn.text)
-        self._now.setdefault(key, turn.id)
-        return earlier
+        """The id of it, if *turn* says that again."""
+        assert turn.at is not None
+        last = self._now.get(turn.speaker)
+        if last is None:
+            since = turn.at - AGAIN
+            return self._store.said_last(turn.speaker, turn.text, since)
+        assert last.at is not None
+        again = _bare(last.text) == _bare(turn.text) and turn.at - last.at <= AGAIN
+        return last.id if again else None
+
+    def hear(self, turn: Turn, decision: GateDecision) -> None:
+        """Keep in mind what was said last; what is turned away wasn't."""
+        if decision.kept:
+            self._now[turn.speaker] = turn
+
+
+def _bare(text: str) -> str:
+    """*text*, case and space aside."""
+    return " ".join(text.casefold().split())
 
 
 def _nearest(

@@ -18,17 +18,27 @@ def working(session: str, limit: int, *, store: Store) -> list[Turn]:
         store: Whose conversation.
 
     Returns:
-        Turns; the passages of a long one are joined again.
+        Turns, each of them whole; the passages of a long one are joined again.
     """
-    entries = store.listing(session=wellformed(session), limit=limit, newest_first=True)
+    most = limit
+    while True:
+        rows = store.listing(session=wellformed(session), limit=most, newest_first=True)
+        said = [e for e in rows if _is_said(e)]
+        # The earliest that is listed may go on in what isn't.
+        if len(rows) < most or len({e.sources[0] for e in said}) > limit:
+            break
+        most *= 4
     turns: dict[str, Turn] = {}
-    for entry in sorted(store.as_heard(entries), key=lambda e: e.seq):
-        if len(entry.sources) != 1 or not entry.id.startswith(entry.sources[0]):
-            continue
+    for entry in sorted(store.as_heard(said), key=lambda e: e.seq):
         turn_id = entry.sources[0]
         before = turns.get(turn_id)
         turns[turn_id] = _turn(entry) if before is None else _longer(before, entry)
-    return list(turns.values())
+    return list(turns.values())[-limit:]
+
+
+def _is_said(entry: Entry) -> bool:
+    """Whether it is a passage of a turn; facts stand in a session too."""
+    return len(entry.sources) == 1 and entry.id.startswith(entry.sources[0])
 
 
 def _turn(entry: Entry) -> Turn:

@@ -75,10 +75,15 @@ def conflicts(
     """Memories that may not both hold, with both sides; settle them one by one."""
     if (resolve is None) != (keep is None):
         raise typer.BadParameter("--resolve ID and --keep go together")
+    if resolve is not None and not (resolve.strip() and (keep or "").strip()):
+        raise typer.BadParameter(
+            "--resolve needs the id of a conflict, and --keep new, old, both, or a "
+            "sentence that is true instead"
+        )
     if interactive and not sys.stdin.isatty():
         raise typer.BadParameter("--interactive needs a terminal on standard input")
     with found(user, home) as memory:
-        if resolve and keep:
+        if resolve is not None and keep is not None:
             settled = memory.resolve(resolve, keep=keep)
             emit(as_json, settled, line(f"{settled.id}: kept {settled.status}"))
             return

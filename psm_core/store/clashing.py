@@ -64,7 +64,7 @@ class Clashing(Finding):
         return [_conflict(r) for r in found]
 
     def settle(self, conflict_id: str, status: str, at: datetime) -> Conflict:
-        """Close a conflict.
+        """Close a conflict, or open it again.
 
         Raises:
             UnknownMemoryError: No conflict has this id.
@@ -72,7 +72,7 @@ class Clashing(Finding):
         with self.transaction():
             changed = self.run(
                 "UPDATE conflict SET status = ?, settled_at = ? WHERE id = ?",
-                (status, rows.micros(at), conflict_id),
+                (status, None if status == "open" else rows.micros(at), conflict_id),
             )
             if not changed:
                 raise UnknownMemoryError(

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy as np
 from psm_core.errors import StoreError
 from psm_core.store import archive, schema, tables, words
 from psm_core.store.ledger import Ledger
-from psm_core.store.rows import ADDED, STORED, row
+from psm_core.store.rows import ADDED, STORED, micros, row
 from psm_core.types import Entry, Tier
 
 _MOST_NAMES = 500
@@ -47,18 +48,21 @@ class Hearing(Ledger):
                 found |= {digests[digest] for (digest,) in there}
         return found
 
-    def said_before(self, speaker: str, text: str) -> str | None:
-        """The id of a memory of this speaker with these words, case and space aside.
+    def said_last(self, speaker: str, text: str, since: datetime) -> str | None:
+        """The id of what this speaker said last, if it was these words, not before.
 
-        The first of several; facts don't count, for nobody said them.
+        Case and space aside.  What was turned away, or has left the index, doesn't
+        count, nor what holds no longer: there it is news that it is said again.
         """
         with self.reading():
             found = self.rows(
-                "SELECT id FROM memory WHERE said = ? AND fact = 0"
-                " ORDER BY seq LIMIT 1",
-                (archive.said(speaker, text),),
+                "SELECT id, said FROM memory WHERE speaker = ? AND fact = 0"
+                " AND tier = ? AND valid_until IS NULL AND expires_at IS NULL"
+                " AND corrected = 0 AND said_at >= ? ORDER BY seq DESC LIMIT 1",
+                (speaker, Tier.EPISODIC.value, micros(since)),
             )
-        return str(found[0][0]) if found else None
+        same = bool(found) and found[0][1] == archive.said(speaker, text)
+        return str(found[0][0]) if same else None
 
     def add(self, entries: Sequence[Entry]) -> list[Entry]:
         """Store new entries (tier as given); return those that weren't known, numbered.

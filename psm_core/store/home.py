@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import logging
 import sqlite3
 import tempfile
@@ -13,11 +14,7 @@ from pathlib import Path
 
 from psm_core.config import Config
 from psm_core.content import IndexKind
-from psm_core.errors import (
-    ClosedError,
-    EncoderMismatchError,
-    StoreError,
-)
+from psm_core.errors import ClosedError, EncoderMismatchError, StoreError
 from psm_core.store import index, parcel, queue, schema
 from psm_core.store.folder import (
     GONE,
@@ -67,6 +64,7 @@ class Home:
         self._encoder = encoder_name
         self._width = width
         self._kind = kind
+        self._met: set[str] = set()
         with reaching(f"making the home {config.home}"):
             make(config.home)
             self._people = config.home.resolve() / "people"
@@ -89,9 +87,10 @@ class Home:
         """One person's shard, for as long as the ``with`` block lasts.
 
         It stays open afterwards, up to ``config.open_people``; a person who isn't
-        there yet is made.
+        there yet is made, but not one who was erased after this home opened them.
 
         Raises:
+            ClosedError: They were erased since.
             UserError: *user* can't name a person.
             EncoderMismatchError: The store was written with another encoder.
             SchemaError: It was written by a newer release.
@@ -127,6 +126,7 @@ class Home:
 
     def close(self) -> None:
         """Close all shards of this home that nobody uses."""
+        self._met.clear()
         POOL.release_below(self._people)
 
     def erase(self, user: str, at: datetime) -> Erasure:
@@ -136,15 +136,10 @@ class Home:
             user: Whom.
             at: When, for the proof.
         """
-        queue.drop(self._config.home, user, self._config.busy_seconds)
-        try:
-            with self._taken(user) as shard:
-                return shard.erase(at)
-        except StoreError as fault:
-            logger.warning("erasing files alone (%s)", type(fault).__name__)
-        folder = self.folder(user)
-        files, size = contents(folder)
-        return Erasure(proper(user), at, 0, files, size, remove(folder))
+        proof = self._erased(user, at)
+        self._met.discard(proof.user)
+        left = queue.drop(self._config.home, user, self._config.busy_seconds)
+        return dataclasses.replace(proof, left=(*proof.left, *left))
 
     def import_person(
         self, path: Path, user: str | None = None, *, replace: bool = False
@@ -181,12 +176,23 @@ class Home:
             self._move_in(incoming, name)
         return name
 
+    def _erased(self, user: str, at: datetime) -> Erasure:
+        try:
+            with self._taken(user) as shard:
+                return shard.erase(at)
+        except (StoreError, ClosedError) as fault:
+            logger.warning("erasing files alone (%s)", type(fault).__name__)
+        folder = self.folder(user)
+        files, size = contents(folder)
+        return Erasure(proper(user), at, 0, files, size, remove(folder))
+
     @contextlib.contextmanager
     def _taken(self, user: str) -> Iterator[Shard]:
         folder, name = self.folder(user), proper(user)
         slot, shard = POOL.take(
             folder, lambda: self._opened(folder, name), self._config.open_people
         )
+        self._met.add(name)
         try:
             yield shard
         finally:
@@ -194,6 +200,8 @@ class Home:
 
     def _opened(self, folder: Path, user: str) -> Shard:
         for _ in range(ERASING_TRIES):
+            if user in self._met and not (folder / FILE).exists():
+                break
             with reaching(f"opening the folder of {user}"):
                 make(folder.parent)
                 make(folder)
@@ -205,6 +213,11 @@ class Home:
             except StoreError:
                 if folder.exists():
                     raise
+        if user in self._met:
+            raise ClosedError(
+                f"the memory of {user} was erased; begin a new one with "
+                f"Memory({user!r}, home=...)"
+            )
         # Whoever erased it was cut off before the files were gone.
         remove(folder)
         make(folder)

@@ -233,6 +233,10 @@ class Ledger:
                 "an id, a speaker or a session holds half of a character (a lone "
                 "surrogate); write it with text.encode('utf-8', 'replace').decode()"
             ) from fault
+        except OverflowError as fault:
+            raise StoreError(
+                "a number is larger than a ledger can hold; give one below 2**63"
+            ) from fault
 
     def _require_open(self) -> None:
         if self.closed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -10,10 +11,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from psm_core.errors import StoreError
 from psm_core.store.connection import connect
 from psm_core.store.faults import translated
 from psm_core.store.folder import make, proper, reaching
 from psm_core.store.rows import micros, moment
+
+logger = logging.getLogger(__name__)
 
 FILE = "sleep.sqlite"
 """The name of the queue in a home."""
@@ -179,18 +183,24 @@ class Queue:
                 raise
 
 
-def drop(home: Path, user: str, busy_seconds: float = 30.0) -> None:
+def drop(home: Path, user: str, busy_seconds: float = 30.0) -> tuple[str, ...]:
     """Take somebody who was erased out of the queue of *home*, if there is one.
 
-    Raises:
-        StoreError: The queue can't be written.
+    Returns:
+        The path of a queue that may name them still, because it is damaged or can't
+        be written; else nothing.
     """
-    if (home / FILE).exists():
-        queue = Queue(home, busy_seconds)
-        try:
+    path = home / FILE
+    if not path.exists():
+        return ()
+    try:
+        with contextlib.closing(Queue(home, busy_seconds)) as queue:
             queue.drop(proper(user))
-        finally:
-            queue.close()
+    except StoreError as fault:
+        # Whoever has erased somebody is told what is left, and not stopped.
+        logger.warning("the queue of sleeps stays as it is (%s)", type(fault).__name__)
+        return (str(path),)
+    return ()
 
 
 @contextlib.contextmanager

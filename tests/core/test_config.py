@@ -77,3 +77,14 @@ def test_what_is_out_of_range_never_gets_in(count, share):
         Config(candidates=count)
     with pytest.raises(ConfigError):
         Config(archive_below=share)
+
+
+def test_a_variable_that_is_set_to_nothing_is_not_set():
+    """An empty PSM_HOME isn't the folder that one is in."""
+    assert Config.load(environ={"PSM_HOME": "", "PSM_RECALL_LIMIT": " "}) == Config()
+
+
+def test_a_number_without_end_is_refused():
+    """`recall_limit = inf` is TOML, and no limit."""
+    with pytest.raises(ConfigError, match="recall_limit is inf; it must be int"):
+        Config.load(environ={}, recall_limit=float("inf"))

@@ -104,8 +104,8 @@ def test_other_words_are_found_by_the_new_words_alone(shard, make):
     shard.change("t1", LATER, "edited", "a person did", text="Granite!", vector=vector)
 
     assert shard.postings(["basalt", "granit"], 10).df.tolist() == [0, 1]
-    assert shard.said_before("Ada", "granite!") == "t1"
-    assert shard.said_before("Ada", "I like basalt.") is None
+    assert shard.said_last("Ada", "granite!", T0) == "t1"
+    assert shard.said_last("Ada", "I like basalt.", T0) is None
     assert shard.places([1])[1].words == 1
     assert shard.nearest(vector, 1)[0] == (1, pytest.approx(1, abs=1e-3))
     assert shard.check() == []

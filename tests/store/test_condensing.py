@@ -56,13 +56,13 @@ def test_the_vector_stays_where_it_is(shard, make):
     assert shard.nearest(before.vector, 1)[0][0] == 1
 
 
-def test_said_before_is_told_by_all_the_words(shard, make):
+def test_what_was_said_last_is_told_by_all_the_words(shard, make):
     """Whoever says the whole again repeats it; who says the gist says something new."""
     shard.add([make(WHOLE)])
     shard.condense("t1", LESS, T0)
 
-    assert shard.said_before("Ada", WHOLE) == "t1"
-    assert shard.said_before("Ada", LESS) is None
+    assert shard.said_last("Ada", WHOLE, T0) == "t1"
+    assert shard.said_last("Ada", LESS, T0) is None
 
 
 def test_what_can_t_be_shortened_is_only_looked_at(shard, make):

@@ -183,14 +183,14 @@ def test_erase_leaves_nothing_and_says_what_was_there(home, shard, make):
     assert home.people() == []
 
 
-def test_who_was_erased_begins_anew(home, make):
+def test_who_was_erased_begins_anew(home, open_home, make):
     """The next opening finds an empty person, and nothing is forgotten of them."""
     turn = make(SECRET)
     with home.open("ada") as shard:
         shard.add([turn])
         shard.forget("t1", T0)
         shard.erase(T0)
-    with home.open("ada") as shard:
+    with open_home().open("ada") as shard:
         assert shard.listing() == []
         assert [e.id for e in shard.add([turn])] == ["t1"]
 

@@ -128,21 +128,34 @@ def test_half_a_character_in_an_id_is_one_of_our_errors(shard, make):
     assert shard.listing() == []
 
 
-def test_said_before_knows_words_apart_from_case_and_space(shard, make):
-    """The first of the same speaker is named; other speakers and facts don't count."""
-    shard.add(
-        [
-            make("Ada likes tea.", tier=Tier.SEMANTIC),
-            make("I like  Tea."),
-            make("I like tea."),
-        ]
-    )
+def test_what_was_said_last_is_known_by_its_words(shard, make):
+    """Case and space aside; other speakers, other words between, and facts don't count."""
+    shard.add([make("Ada likes tea.", tier=Tier.SEMANTIC), make("I like  Tea.")])
 
-    assert shard.said_before("Ada", " i LIKE tea.\n") == "t2"
-    assert shard.said_before("Juno", "I like tea.") is None
-    assert shard.said_before("Ada", "Ada likes tea.") is None
-    shard.forget("t2", T0)
-    assert shard.said_before("Ada", "I like tea.") == "t3"
+    assert shard.said_last("Ada", " i LIKE tea.\n", T0) == "t2"
+    assert shard.said_last("Juno", "I like tea.", T0) is None
+    assert shard.said_last("Ada", "Ada likes tea.", T0) is None
+    assert shard.said_last("Ada", "I like tea.", T0 + timedelta(days=400)) is None
+    shard.add([make("I like coffee.", id="t4")])
+    assert shard.said_last("Ada", "I like tea.", T0) is None
+
+
+@pytest.mark.parametrize(
+    "became",
+    [
+        {"tier": Tier.ARCHIVAL},
+        {"valid_until": T0},
+        {"expires_at": T0},
+        {"corrected": 1},
+    ],
+    ids=str,
+)
+def test_what_surfaces_no_more_was_not_said_last(became, shard, make):
+    """Turned away, ended, expired or taken back: there the same words are news."""
+    shard.add([make("I like tea.")])
+    shard.change("t1", T0, "changed", "a test did", **became)
+
+    assert shard.said_last("Ada", "I like tea.", T0) is None
 
 
 def test_each_memory_has_its_place_in_its_session(shard, make):

@@ -337,18 +337,49 @@ def test_a_ledger_that_was_replaced_is_opened_anew(home, make, tmp_path):
         assert [e.text for e in shard.listing()] == ["New."]
 
 
-def test_a_person_erased_by_another_process_begins_anew(home, make):
-    """The open shard is dropped, the next opening makes an empty person."""
+def test_a_person_erased_by_another_process_is_not_begun_anew(home, open_home, make):
+    """Who had them open is told, and leaves no folder; who opens them next begins."""
     with home.open("ada") as shard:
         shard.add([make()])
     other = home._shard(home.folder("ada"), "ada")
     other.erase(T0)
 
-    with home.open("ada") as again:
+    erased = r"the memory of ada was erased; begin a new one with Memory\('ada'"
+    for _ in range(2):
+        with pytest.raises(ClosedError, match=erased), home.open("ada"):
+            pass
+    assert not home.folder("ada").exists()
+    with open_home().open("ada") as again:
         assert again is not shard
         assert again.listing() == []
         again.add([make("New.")])
+    with home.open("ada") as same:
+        assert same is again
     assert home.people() == ["ada"]
+
+
+def test_an_erasure_says_which_queue_may_name_the_person_still(home, make, caplog):
+    """A damaged queue stays as it is, and keeps nobody from leaving."""
+    with home.open("ada") as shard:
+        shard.add([make()])
+    queue = home.folder("ada").parents[2] / "sleep.sqlite"
+    queue.write_bytes(b"no database at all " * 99)
+
+    proof = home.erase("ada", T0)
+
+    assert (proof.memories, proof.left) == (1, (str(queue),))
+    assert not home.folder("ada").exists()
+    assert "the queue of sleeps stays as it is (StoreCorruptError)" in caplog.text
+
+
+def test_whoever_erased_a_person_may_begin_them_anew(home, make):
+    """The home that did it knows that they are gone."""
+    with home.open("ada") as shard:
+        shard.add([make()])
+    assert home.erase("ada", T0).left == ()
+
+    with home.open("ada") as again:
+        assert again.listing() == []
 
 
 CROWD = """

@@ -190,10 +190,16 @@ def test_an_erased_person_leaves_no_byte_in_the_queue(queue, tmp_path):
     assert [d.user for d in queue.waiting()] == ["bob"]
 
 
+def test_a_queue_that_can_t_be_cleaned_is_named(tmp_path):
+    """Nothing is raised where somebody is erased, and nothing is kept from them."""
+    (tmp_path / FILE).write_bytes(b"no database at all " * 99)
+
+    assert drop(tmp_path, "ada") == (str(tmp_path / FILE),)
+
+
 def test_no_queue_is_made_for_somebody_who_is_erased(tmp_path):
     """Where nobody ever asked for a sleep there is nothing to take anybody out of."""
-    drop(tmp_path, "ada")
-
+    assert drop(tmp_path, "ada") == ()
     assert list(tmp_path.iterdir()) == []
 
 

@@ -211,21 +211,22 @@ class _Policed:
     def _hear(self, life: Life) -> list[Entry]:
         vectors = self._encoder.encode([turn.text for turn in life.turns])
         before: dict[str, list[Turn]] = defaultdict(list)
-        said: dict[tuple[str, str], str] = {}
+        said: dict[str, tuple[str, str]] = {}
         entries: list[Entry] = []
         for turn, vector in zip(life.turns, vectors, strict=True):
             told = before[turn.session]
-            words = (turn.speaker, " ".join(turn.text.casefold().split()))
+            words = " ".join(turn.text.casefold().split())
+            last, last_id = said.get(turn.speaker, ("", ""))
             context = GateContext(
                 user=next(iter(life.people)),
                 recent=told[-Config().sensory_turns :],
-                said_before=said.get(words),
+                said_before=last_id if last == words else None,
                 vector=vector,
                 nearest=functools.partial(_nearest, tuple(entries), vector),
             )
             entries.append(self._entry(turn, context))
             told.append(turn)
-            said.setdefault(words, turn.id)
+            said[turn.speaker] = (words, turn.id)
         return entries
 
     def _entry(self, turn: Turn, context: GateContext) -> Entry:

@@ -159,22 +159,24 @@ def _read(
 
 def _decided(turns: Sequence[Turn]) -> tuple[list[GateDecision], list[Any]]:
     """What the rules make of each turn, and its signs; each hears the past alone."""
-    rules, past, heard = RulePolicy(), dict[str, list[Turn]](), dict[str, str]()
+    rules, past = RulePolicy(), dict[str, list[Turn]]()
+    heard = dict[str, tuple[str, str]]()
     decided, rows = [], []
     for turn in turns:
         recent = past.setdefault(turn.session, [])[-RECENT:]
-        key = f"{turn.speaker}: {' '.join(turn.text.casefold().split())}"
+        words = " ".join(turn.text.casefold().split())
+        last, last_id = heard.get(turn.speaker, ("", ""))
         context = GateContext(
             user="",
             recent=recent,
-            said_before=heard.get(key),
+            said_before=last_id if last == words else None,
             vector=np.zeros(1, np.float32),
             nearest=_nothing,
         )
         decided.append(rules.gate(turn, context))
         rows.append(signs(Heard.turn(turn, recent)))
         past[turn.session].append(turn)
-        heard[key] = turn.id
+        heard[turn.speaker] = (words, turn.id)
     return decided, rows
 
 
