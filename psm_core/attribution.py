@@ -9,9 +9,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
-from psm_core.store.words import stems
+from psm_core.contradiction import (
+    ACTUALLY,
+    ASKING,
+    OPENING,
+    all_sentences,
+    asks,
+    content_stems,
+    contradicted,
+    sentences,
+    statement,
+)
 from psm_core.types import Feedback, Hit, Recall
 
 LEANS = 0.25
@@ -25,24 +34,16 @@ Long answers of LongMemEval against memories of other conversations: 5 % are tak
 used (for a word in common: 54 %).  Nearness in meaning added nothing to it.
 """
 
-TEXT_MAX = 20_000
-"""Characters of a text that are compared; more wouldn't change the verdict."""
-
-CORRECTION_MAX = 2_000
-"""Characters in which a correction is looked for; it isn't made by pasting pages."""
-
-_EMPTY = frozenset(
-    {"ye", "yeah", "yep", "yup", "ok", "okai", "sure", "hi", "hello", "hei", "thank"}
-    | {"sorri", "pleas", "no", "nope", "nah", "oh"}
-)
-"""Stems of greeting and assent: they say nothing of what an answer leans on."""
-
 # ------------------------------------------------------------- ways to take it back
 
 _HARMLESS = re.compile(
     r"^(?:no|nope|nah)\b[\s,.!]*(?:thanks|thank you|thx|but|worries|problem|idea|need|"
     r"rush|doubt|wonder|way|please|not yet|more|nothing (?:else|more)|really|"
+    rf"{ASKING}|"
     r"(?:that|it)(?:'s| is) (?:all|it|fine|ok|okay|good|enough|everything))\b"
+    rf"|{ACTUALLY},? (?:yes|yeah|yep|yup|sure|exactly|true|correct|right(?! now)|"
+    r"(?:that|it)(?:'s| is) (?:right|true|correct|fine|good|great|perfect)|"
+    r"you(?:'re| are) (?:right|correct))\b"
     r"|\bplease\b",
     re.IGNORECASE,
 )
@@ -53,7 +54,8 @@ _NO = re.compile(
     re.IGNORECASE,
 )
 _REFUSAL = re.compile(
-    r"^(?:.*\b(?:so|and|but|well|hey|sorry),? )?(?:that|this)(?:'s| is| was)(?: \w+)? "
+    r"^(?:.*\b(?:so|and|but|well|hey|sorry|actually),? )?"
+    r"(?:that|this)(?:'s| is| was)(?: \w+)? "
     r"(?:wrong(?! of| with)|incorrect|false|not (?:right|true|correct|what i said))\b"
     r"|\b(?:that|this) (?:isn't|wasn't) (?:right|true|correct|what i said)\b"
     rf"|^(?:wrong|incorrect|correction|not (?:true|right|quite))(?:{_PAUSE})"
@@ -64,16 +66,12 @@ _REFUSAL = re.compile(
     r"|\bi (?:never|didn't) (?:said|say|told|tell|mentioned|mention)\b",
     re.IGNORECASE,
 )
-_OPENING = re.compile(
-    r"^(?:(?:well|oh|sorry|hm+|wait|but|um|ah),? )?actually\b"
-    r"|\bi meant\b|\bi misspoke\b|\bscratch that\b|^(?:but )?i (?:just )?said\b",
+_NO_MORE = re.compile(
+    r"\bno longer\b|(?:n't|\bnot)\b.* any ?more"
+    r"(?=\s*(?:[^\w\s]|$|(?:and|but|so|since|because)\b))",
     re.IGNORECASE,
 )
-_NO_MORE = re.compile(r"\bno longer\b|(?:n't|\bnot)\b.* any ?more\b", re.IGNORECASE)
-_SENTENCE = re.compile(r"[^.!?\n]+[.!?\n]*")
-_DENIED = re.compile(
-    r"\b(?:not|never|no|without|no longer|\w+n't)\b([^.,;:!?\n]*)", re.IGNORECASE
-)
+_NOT_THAT = re.compile(r"[,;\u2013\u2014-] *not\b", re.IGNORECASE)
 
 
 def takes_back(text: str, answer: str = "") -> bool:
@@ -105,11 +103,11 @@ def leaned_on(hits: Sequence[Hit], cue: str, answer: str) -> frozenset[str] | No
         Ids of hits; None where the answer has no words of its own, as in "Yes, you
         do.", so that nothing can be told.
     """
-    asked = _stems(cue)
-    said = _stems(answer) - asked
+    asked = content_stems(cue)
+    said = content_stems(answer) - asked
     if not said:
         return None
-    own = {hit.id: _stems(hit.text) - asked for hit in hits}
+    own = {hit.id: content_stems(hit.text) - asked for hit in hits}
     shared = {i: words & said for i, words in own.items()}
     return frozenset(
         i
@@ -136,7 +134,7 @@ def attribute(recall: Recall, answer: str, following: str = "") -> Feedback:
         Feedback; later feedback on the same recall takes the place of this one.
     """
     leaned = leaned_on(recall.hits, recall.cue, answer)
-    corrected, confirmed = _taken_back(recall.hits, leaned, following, answer)
+    corrected, confirmed = _taken_back(recall, leaned, following, answer)
     used = ((leaned or frozenset()) | confirmed) - corrected
     told = frozenset(hit.id for hit in recall.hits) if leaned is not None else used
     return Feedback(
@@ -150,36 +148,23 @@ def attribute(recall: Recall, answer: str, following: str = "") -> Feedback:
 # ------------------------------------------------------------------ its two halves
 
 
-class _Statement(NamedTuple):
-    """The content words of a text, apart by whether it affirms or denies them."""
-
-    affirmed: frozenset[str]
-    denied: frozenset[str]
-
-    @property
-    def words(self) -> frozenset[str]:
-        return self.affirmed | self.denied
-
-    def agrees(self, other: _Statement) -> bool:
-        """Whether all that *other* says is said here too."""
-        if self.affirmed & other.denied or self.denied & other.affirmed:
-            return False
-        if other.denied & self.denied:
-            return True
-        return bool(other.affirmed) and other.affirmed <= self.affirmed
-
-
 def _taken_back(
-    hits: Sequence[Hit], leaned: frozenset[str] | None, following: str, answer: str
+    recall: Recall, leaned: frozenset[str] | None, following: str, answer: str
 ) -> tuple[frozenset[str], frozenset[str]]:
     """Ids of what a correction takes back, and of what agrees with it."""
     if not takes_back(following, answer):
         return frozenset(), frozenset()
-    correction = _statement(_without_markers(following))
-    says = {hit.id: _statement(hit.text) for hit in hits}
+    correction = statement(_without_markers(following))
+    says = {hit.id: statement(hit.text) for hit in recall.hits}
     confirmed = frozenset(i for i, s in says.items() if s.agrees(correction))
     blamed = frozenset(says if leaned is None else leaned) - confirmed
     concerned = frozenset(i for i in blamed if says[i].words & correction.words)
+    if not _refuses(following, answer) and not _NO.match(sentences(following)[0]):
+        # "Actually, …" may as well go on, so it must say something else than was told.
+        shown = [hit for hit in recall.hits if hit.id in blamed]
+        texts = (hit.text for hit in shown)
+        gone = contradicted(following, texts, recall.cue, answer)
+        concerned = frozenset(hit.id for hit in shown if hit.text in gone)
     if not concerned and leaned is not None and _refuses(following, answer):
         # It names nothing that was shown, so it is about all that the answer said.
         concerned = blamed
@@ -188,7 +173,7 @@ def _taken_back(
 
 def _refuses(text: str, answer: str) -> bool:
     """Whether *text* says of the answer itself that it is wrong."""
-    told = _told(text)
+    told = sentences(text)
     if not told or _HARMLESS.search(told[0]):
         return False
     if _NO.match(told[0]) and not answer.rstrip().endswith("?"):
@@ -198,37 +183,21 @@ def _refuses(text: str, answer: str) -> bool:
 
 def _turns_from(text: str) -> bool:
     """Whether *text* may concern what was said before: then it must name it, too."""
-    told = _told(text)
+    told = sentences(text)
     if not told or _HARMLESS.search(told[0]):
         return False
-    marks = (_OPENING, _NO_MORE)
-    return bool(_NO.match(told[0])) or any(m.search(s) for m in marks for s in told)
-
-
-def _told(text: str) -> list[str]:
-    """The sentences of *text* that aren't questions; none if it opens with one."""
-    sentences = [s.strip() for s in _SENTENCE.findall(_plain(text))]
-    if sentences and sentences[0].endswith("?"):
-        return []
-    return [s for s in sentences if s and not s.endswith("?")]
+    marks = (OPENING, _NO_MORE, _NOT_THAT)
+    return bool(_NO.match(told[0])) or any(
+        mark.search(s) for mark in marks for s in told if not asks(s)
+    )
 
 
 def _without_markers(text: str) -> str:
     """*text* without the words that only say that something is taken back."""
-    kept = [sentence.strip() for sentence in _SENTENCE.findall(_plain(text))]
-    for marker in (_NO, _REFUSAL, _OPENING):
+    kept = all_sentences(text)
+    for marker in (_NO, _REFUSAL, OPENING):
         kept = [marker.sub(" ", sentence).strip() for sentence in kept]
     return " ".join(kept)
-
-
-def _plain(text: str) -> str:
-    return text[:CORRECTION_MAX].replace("\u2019", "'")
-
-
-def _statement(text: str) -> _Statement:
-    plain = _plain(text)
-    denied = _stems(" ".join(_DENIED.findall(plain)))
-    return _Statement(_stems(_DENIED.sub(" ", plain)) - denied, denied)
 
 
 def _unexplained(words: frozenset[str], others: Iterable[frozenset[str]]) -> bool:
@@ -240,7 +209,3 @@ def _unexplained(words: frozenset[str], others: Iterable[frozenset[str]]) -> boo
 def _listed(hits: Sequence[Hit], ids: Iterable[str]) -> tuple[str, ...]:
     wanted = set(ids)
     return tuple(dict.fromkeys(hit.id for hit in hits if hit.id in wanted))
-
-
-def _stems(text: str) -> frozenset[str]:
-    return frozenset(stems(text[:TEXT_MAX])) - _EMPTY

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import NamedTuple
 
 from psm_core.acts.context import Context, count_tokens, unfenced
+from psm_core.acts.remember import ECHO
 from psm_core.acts.wellformed import wellformed
 from psm_core.attribution import attribute, takes_back
+from psm_core.errors import PluginError
 from psm_core.memory import Memory
 from psm_core.protocols import CountTokens
 from psm_core.types import Entry, Hit, Outcome, Recall, Turn
@@ -180,12 +183,10 @@ class Conversation:
         if in_view is None:
             turns = self.memory.working(self.session)
         else:
-            seen = {_plain(text) for text in in_view}
-            # A long turn is stored in passages; two in a row hold more than one full.
-            full = self.memory.config.passage_words
-            most = 2 + sum(1 + 2 * len(text.split()) // full for text in in_view)
-            turns = self.memory.working(self.session, most)
-            turns = [turn for turn in turns if _plain(turn.text) in seen]
+            seen = {as_stored(self.memory, text) for text in in_view}
+            # Two more: an exchange may be stored that the reader doesn't see yet.
+            turns = self.memory.working(self.session, len(in_view) + 2)
+            turns = [turn for turn in turns if one_spaced(turn.text) in seen]
         said = self._said.id if self._said else None
         return [turn for turn in turns if turn.id != said]
 
@@ -254,13 +255,22 @@ class Conversation:
         return _Exchange(replace(recall, hits=tuple(hits)), answer.text)
 
 
+def as_stored(memory: Memory, text: str) -> str:
+    """*text* as a turn of *memory* tells it: redacted, and spaced by `one_spaced`."""
+    clean = unfenced(wellformed(text)).strip() or ECHO
+    # What can't be redacted was never stored, so it is like nothing that was.
+    with suppress(PluginError):
+        clean = memory.redacted(clean)
+    return one_spaced(clean)
+
+
+def one_spaced(text: str) -> str:
+    """*text* with one space for any: what differs in space alone is the same."""
+    return " ".join(text.split())
+
+
 def _blank(text: str) -> bool:
     return not text.strip(" \t\r\n\0")
-
-
-def _plain(text: str) -> str:
-    """*text* as a stored turn tells it: what differs in space alone is the same."""
-    return " ".join(wellformed(unfenced(text)).split())
 
 
 def _last_answer(recent: Sequence[Turn]) -> str:

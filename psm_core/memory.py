@@ -318,9 +318,18 @@ class Memory:
             there = store.known(ids := [*ids])
         return [there[i] for i in ids if i in there]
 
+    def forgotten(self, ids: Iterable[str]) -> set[str]:
+        """Those of *ids* that the person had forgotten on purpose."""
+        with self._open() as store:
+            return store.forgotten(ids)
+
     def strength(self, entry: Entry) -> float:
         """What *entry* has retained by now, in [0, 1]."""
         return retained(entry, self._parts.clock.now())
+
+    def redacted(self, text: str) -> str:
+        """*text* as this memory's redactors leave it.  Raises `PluginError`."""
+        return self._plugins.redact(text, self.user)
 
     def history(self, memory_id: str) -> list[Change]:
         """All that happened to one memory, oldest first.
@@ -498,6 +507,7 @@ class Memory:
     acounts = in_thread(counts)
     aentry = in_thread(entry)
     aknown = in_thread(known)
+    aforgotten = in_thread(forgotten)
     ahistory = in_thread(history)
     aexplain = in_thread(explain)
     apin = in_thread(pin)

@@ -61,11 +61,16 @@ def left_behind(
     session: str,
     in_view: Collection[str],
     message_of: Callable[[str], str] = str,
+    *,
+    heard: Collection[str] = (),
+    earlier: Collection[str] | None = None,
 ) -> set[str]:
     """Turns of a session that somebody went back behind, as by forking it.
 
-    They were said after the first of those in view, and aren't in view.  Other
-    sessions remember them; this one goes on as if they hadn't been said.
+    They were said after the last of those in view that isn't heard only now, are what
+    one in view said before it was written anew, or were left earlier; what else is
+    missing was trimmed.  Other sessions remember them; this one goes on as if they
+    hadn't been said.
 
     Args:
         memory: Whose.
@@ -73,11 +78,22 @@ def left_behind(
         in_view: Ids of the turns that the model sees.
         message_of: From a turn's id to its message, where one that was written anew is
             another turn.
+        heard: Ids of those in view that are to be answered now, maybe once more.
+        earlier: What was left when this was asked before; None where nothing tells.
+            Then it can't be known what was trimmed, and all that is missing after the
+            first in view counts as left.
     """
     said = [turn.id for turn in memory.working(session, LOOK_BACK)]
     seen = {message_of(turn) for turn in in_view}
-    known = (n for n, turn in enumerate(said) if message_of(turn) in seen)
-    return set(said[next(known, len(said)) :]).difference(in_view)
+    first: dict[str, int] = {}
+    for place, turn in enumerate(said):
+        first.setdefault(message_of(turn), place)
+    now = {message_of(turn) for turn in heard}
+    among, end = (seen, min) if earlier is None else (seen - now, max)
+    known = [first[message] for message in among & first.keys()]
+    start = end(known, default=len(said))
+    left = {turn for turn in said if message_of(turn) in seen}.union(said[start:])
+    return left.union(earlier or ()).difference(in_view)
 
 
 def context(memory: Memory, showing: Showing) -> str:

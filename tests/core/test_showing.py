@@ -78,3 +78,26 @@ def test_a_branch_that_was_left_is_what_came_after_and_is_out_of_view(memory):
     assert showing.left_behind(memory, "s", {"new"}) == set()
     again = showing.left_behind(memory, "s", {"b2"}, lambda turn: turn[1:])
     assert again == {"a2", "a3", "a4"}
+
+
+def test_what_was_trimmed_isnt_left_where_it_is_known_what_was(memory):
+    """After the last turn in view it was left, between those in view it was trimmed.
+
+    What was left before and what was written anew stays left, unless it is seen again.
+    """
+    ids = ["a1", "a2", "a3", "a4", "a5"]
+    memory.remember_many([Turn(f"Word {i}.", id=i, session="s") for i in ids])
+
+    def left(in_view, earlier=(), message_of=str, **heard):
+        return showing.left_behind(
+            memory, "s", in_view, message_of, earlier=earlier, **heard
+        )
+
+    assert left({"a1", "a5", "new"}) == set()
+    assert left({"a1", "a4", "new"}) == {"a5"}
+    assert left({"a1", "a5", "new"}, earlier=["a2"]) == {"a2"}
+    assert left({"a2", "a5", "new"}, earlier=["a2"]) == set()
+    assert left({"new"}, earlier=["a2"]) == {"a2"}
+    assert left({"a1", "b2", "a5"}, message_of=lambda turn: turn[1:]) == {"a2"}
+    assert left({"a1", "b4"}, message_of=lambda turn: turn[1:]) == {"a4", "a5"}
+    assert left({"a1", "a4"}, heard={"a4"}) == {"a2", "a3", "a5"}

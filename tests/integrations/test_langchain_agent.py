@@ -12,15 +12,19 @@ from langchain.agents.middleware import (
     AgentMiddleware,
     HumanInTheLoopMiddleware,
     SummarizationMiddleware,
+    before_model,
+    dynamic_prompt,
     hook_config,
 )
 from langchain_core.messages import (
     AIMessage,
     HumanMessage,
+    RemoveMessage,
     SystemMessage,
 )
 from langchain_core.tools import tool
 from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.graph.message import REMOVE_ALL_MESSAGES
 from langgraph.types import Command
 
 from psm_core import People, Turn
@@ -153,6 +157,49 @@ def test_blocks_of_a_system_message_are_kept_as_they_are(people, ada, scripted):
     assert system.content[0] == cached
     assert len(system.content) == 2
     assert system.id == "s"
+
+
+@pytest.mark.parametrize("prompt", ["", SystemMessage([{"type": "text", "text": " "}])])
+def test_instructions_without_words_leave_no_blank_block(people, ada, scripted, prompt):
+    """A blank prompt is none: the memories alone are the system message."""
+    model = scripted("Ok.")
+    agent = agent_of(model, PSMMiddleware(people), system_prompt=prompt)
+
+    run(agent, WHERE)
+
+    assert model.asked[0][0].content.startswith('<memories of="ada">')
+
+
+def test_blank_blocks_between_others_are_left_out(people, ada, scripted):
+    """Those with words stay, in their order, with the memories after them."""
+    blocks = ["Be kind.", {"type": "text", "text": ""}, {"type": "text", "text": "Go."}]
+    model = scripted("Ok.")
+    agent = agent_of(model, PSMMiddleware(people), system_prompt=SystemMessage(blocks))
+
+    run(agent, WHERE)
+
+    *before, memories = model.asked[0][0].content
+    assert before == ["Be kind.", {"type": "text", "text": "Go."}]
+    assert memories["text"].startswith("\n\n<memories")
+
+
+def test_memories_stand_behind_a_prompt_that_is_made_anew_for_each_call(
+    people, ada, scripted
+):
+    """Listed after a dynamic prompt they are added to it; before it, it replaces them."""
+
+    @dynamic_prompt
+    def prompt(request):
+        return "Be kind."
+
+    model = scripted("Ok.")
+    memory = PSMMiddleware(people)
+    for n, order in enumerate([[prompt, memory], [memory, prompt]]):
+        agent = create_agent(model, middleware=order, context_schema=Ctx)
+        run(agent, WHERE, config=thread(f"t{n}"))
+
+    assert model.asked[0][0].text.startswith('Be kind.\n\n<memories of="ada">')
+    assert model.asked[1][0].text == "Be kind."
 
 
 def test_what_is_in_view_isnt_shown_twice(people, scripted):
@@ -466,6 +513,68 @@ def test_a_summary_is_nobodys_words(people, ada, scripted):
     assert said(ada)[10:] == [("user", WHERE), ("assistant", "To Lyon.")]
     # The word is the answer's own, though the summary has it.
     assert lyon(ada).used == 1
+
+
+@before_model
+def trim(state, runtime):
+    """Keeps the first message and the last three, as LangChain's guide does."""
+    first, *rest = state["messages"]
+    if len(rest) <= 3:
+        return None
+    return {"messages": [RemoveMessage(id=REMOVE_ALL_MESSAGES), first, *rest[-3:]]}
+
+
+def test_what_was_trimmed_out_of_the_middle_may_be_recalled(people, scripted):
+    """The first message and the last ones stay in view; the rest isn't lost."""
+    model = scripted("Ok.")
+    agent = agent_of(model, PSMMiddleware(people), trim)
+
+    for words in ["Hello there.", "I own a kayak.", "I like tea.", "It's late."]:
+        run(agent, words)
+    run(agent, "Which boat do I own, a kayak?")
+
+    system, first, *_ = model.asked[-1]
+    assert "ada: I own a kayak." in system.text
+    assert first.text == "Hello there."
+    assert len(model.asked[-1]) == 5
+
+
+def test_what_a_fork_left_isnt_recalled_when_the_fork_is_trimmed(people, scripted):
+    """Trimmed turns of this branch come back, those of the other one don't."""
+    model = scripted("Ok.")
+    agent = agent_of(model, PSMMiddleware(people), trim)
+    run(agent, "Hello there.")
+    fork = agent.get_state(thread()).config
+    run(agent, "I own a blue kayak.")
+
+    run(agent, "I own a red canoe.", config=fork)
+    for words in ["I like tea.", "It's late."]:
+        run(agent, words)
+    run(agent, "Which boat do I own, a canoe or a kayak?")
+
+    system = model.asked[-1][0]
+    assert "ada: I own a red canoe." in system.text
+    assert "blue kayak" not in system.text
+
+
+def test_a_fork_that_is_answered_anew_still_hasnt_heard_what_it_left(people, scripted):
+    """Its message is stored behind the other branch, and stands in for none of it."""
+    model = scripted("Ok.")
+    agent = agent_of(model, PSMMiddleware(people))
+    run(agent, "Hello there.")
+    fork = agent.get_state(thread()).config
+    run(agent, "I own a blue kayak.")
+    run(agent, "Do I own a kayak?", config=fork)
+    heard = next(
+        state
+        for state in agent.get_state_history(thread())
+        if state.next == ("PSMMiddleware.before_agent",)
+    )
+
+    agent.invoke(None, heard.config, context=Ctx("ada"))
+
+    assert len(model.asked) == 4
+    assert "blue kayak" not in model.prompt()
 
 
 def test_an_answer_is_kept_where_a_summary_took_its_question(people, ada, scripted):

@@ -7,6 +7,7 @@ import pytest
 pytest.importorskip("langchain_core")
 
 from langchain_core._api import LangChainDeprecationWarning
+from langchain_core.language_models import GenericFakeChatModel
 from langchain_core.messages import (
     AIMessage,
     HumanMessage,
@@ -227,6 +228,24 @@ async def test_a_runnable_streams_and_waits_for_nobody(people, scripted):
             f"I am {user}.",
             "Noted.",
         ]
+
+
+async def test_an_answer_that_came_in_chunks_is_kept_whole(people):
+    """Streamed word by word, it is one message of the model's, sync and async."""
+    answers = iter([AIMessage("Welcome to Lyon!"), AIMessage("To Lyon.")])
+    chain = chat(GenericFakeChatModel(messages=answers), people)
+
+    parts = list(chain.stream({"input": LYON}, where("ada")))
+    async for _ in chain.astream({"input": "Where did I move to?"}, where("ada")):
+        pass
+
+    assert len(parts) > 1
+    assert PSMChatMessageHistory("s1", user="ada", psm=people).messages == [
+        HumanMessage(LYON),
+        AIMessage("Welcome to Lyon!"),
+        HumanMessage("Where did I move to?"),
+        AIMessage("To Lyon."),
+    ]
 
 
 def test_clearing_holds_for_the_next_run(people, scripted):

@@ -1,18 +1,24 @@
 """The nodes of memory: what the model sees, what is kept, and what is learned."""
 
 import dataclasses
-from typing import Annotated
+import operator
+from typing import Annotated, TypedDict
 
 import pytest
 
 pytest.importorskip("langgraph")
 
-from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
+from langchain_core.messages import (
+    AIMessage,
+    HumanMessage,
+    RemoveMessage,
+    SystemMessage,
+)
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, MessagesState, StateGraph
-from langgraph.graph.message import add_messages
+from langgraph.graph.message import REMOVE_ALL_MESSAGES, add_messages
 from langgraph.runtime import Runtime
-from langgraph.types import Command
+from langgraph.types import Command, Overwrite, Send
 from pydantic import BaseModel
 
 from psm_core import People, Tier, Turn
@@ -161,21 +167,135 @@ def test_the_state_holds_names_and_no_words(people, ada):
 
     kept = graph.get_state(on()).values["psm"]
     assert kept["shown"] == [entry(ada, LYON).id]
-    assert set(kept) == {"user", "turn", "recall", "shown", "refuted"}
+    fields = {"user", "session", "turn", "recall", "shown", "refuted", "left"}
+    assert set(kept) == fields
     states = [repr(s) for s in graph.get_state_history(on())]
     assert not [s for s in states if "Lyon" in s or "<memories" in s]
 
 
-@pytest.mark.parametrize("wrap", [lambda m: m, lambda m: Command(update=m)])
-def test_a_node_that_returns_all_it_was_given_writes_no_memory_down(people, ada, wrap):
-    """What a model's node hands back loses the message with the memories."""
+WAYS_BACK = {
+    "a dict": lambda said: {"messages": said},
+    "Overwrite": lambda said: {"messages": Overwrite(said)},
+    "Overwrite as a dict": lambda said: {"messages": {"__overwrite__": said}},
+    "a command": lambda said: Command(update={"messages": said}),
+    "pairs": lambda said: Command(update=[("messages", said)]),
+    "commands": lambda said: [Command(update={"messages": Overwrite(said)})],
+}
+
+
+@pytest.mark.parametrize("way", WAYS_BACK)
+def test_a_node_that_returns_all_it_was_given_writes_no_memory_down(people, ada, way):
+    """However a model's node hands its messages back, no checkpoint has the memories."""
 
     def model(state):
-        return wrap({"messages": [*state["messages"], AIMessage("To Lyon.")]})
+        return WAYS_BACK[way]([*state["messages"], AIMessage("To Lyon.")])
 
-    out = say(psm_graph(model, people).compile(checkpointer=InMemorySaver()), WHERE)
+    graph = psm_graph(model, people).compile(checkpointer=InMemorySaver())
+    out = say(graph, WHERE)
 
     assert [m.text for m in out["messages"]] == [WHERE, "To Lyon."]
+    assert not [s for s in graph.get_state_history(on()) if "<memories" in repr(s)]
+
+
+def test_another_key_and_another_node_get_no_memory(people, ada):
+    """What a model's node notes elsewhere, or sends on, is without the memories."""
+
+    class State(PSMState):
+        noted: Annotated[list, operator.add]
+
+    def model(state):
+        sent = Send("worker", {"messages": state["messages"]})
+        return Command(update={"noted": state["messages"]}, goto=sent)
+
+    def worker(state):
+        return {"noted": state["messages"]}
+
+    graph = StateGraph(State).add_node("recall", recall_node(people))
+    graph.add_node("model", with_memories(model, people)).add_node("worker", worker)
+    graph.add_edge(START, "recall").add_edge("recall", "model")
+    out = say(graph.compile(), WHERE)
+
+    assert [m.text for m in out["noted"]] == [WHERE, WHERE]
+
+
+def test_a_state_object_is_handed_back_without_memories(people, ada):
+    """A node that returns a dataclass or a model as it got it writes no memory down."""
+
+    class Model(BaseModel):
+        messages: Annotated[list, add_messages]
+        psm: dict | None = None
+
+    @dataclasses.dataclass
+    class Data:
+        messages: Annotated[list, add_messages]
+        psm: dict | None = None
+
+    for schema in (Model, Data):
+
+        def model(state):
+            state.messages.append(AIMessage("To Lyon."))
+            return state
+
+        graph = StateGraph(schema).add_node("recall", recall_node(people))
+        graph.add_node("model", with_memories(model, people))
+        graph.add_edge(START, "recall").add_edge("recall", "model")
+        out = say(graph.compile(), WHERE, on(schema.__name__))
+
+        assert [m.text for m in out["messages"]] == [WHERE, "To Lyon."]
+
+
+def test_memories_that_an_older_release_let_into_a_state_leave_it(people, ada):
+    """The next turn takes them out of the thread, and the model sees new ones only."""
+    model = answering("To Lyon.")
+    graph = psm_graph(model, people).compile(checkpointer=InMemorySaver())
+    leaked = SystemMessage('<memories of="ada">the PIN</memories>', id="psm-memories")
+    graph.update_state(on(), {"messages": [leaked]}, as_node="__start__")
+
+    out = say(graph, WHERE)
+
+    assert [m.text for m in out["messages"]] == [WHERE, "To Lyon."]
+    assert [LYON in m.text for m in model.asked[0]] == [True, False]
+    assert "the PIN" not in model.asked[0][0].text
+
+
+def test_trimming_does_not_meet_the_message_of_memories(people, ada):
+    """A node that removes all that it was shown removes what is in the state."""
+
+    def model(state):
+        gone = [RemoveMessage(m.id) for m in state["messages"]]
+        return {"messages": [*gone, AIMessage("To Lyon.")]}
+
+    out = say(psm_graph(model, people).compile(), WHERE)
+
+    assert [m.text for m in out["messages"]] == ["To Lyon."]
+
+
+class Plain(TypedDict):
+    """A state that holds messages as the caller wrote them, without ids."""
+
+    messages: list
+
+
+def test_without_a_reducer_one_thread_remembers_what_it_said_before(people):
+    """The first message of each run is another one, and none that was edited."""
+    model = answering("Ok.")
+    graph = psm_graph(model, people, state_schema=Plain).compile()
+
+    for words in (LYON, WHERE):
+        graph.invoke({"messages": [{"role": "user", "content": words}]}, on())
+
+    assert f"ada: {LYON}" in model.asked[1][0].text
+    assert WHERE not in model.asked[1][0].text
+
+
+def test_the_node_gets_messages_whether_or_not_something_is_remembered(people):
+    """Dicts that a caller wrote are messages by the time that the model is asked."""
+    model = answering("Ok.")
+    graph = psm_graph(model, people, state_schema=Plain).compile()
+
+    graph.invoke({"messages": [{"role": "user", "content": LYON}]}, on())
+
+    assert [type(m) for m in model.asked[0]] == [HumanMessage]
 
 
 def test_a_model_node_gets_all_that_langgraph_gives_it(people, ada):
@@ -373,6 +493,91 @@ def test_fifty_turns_of_an_echo_make_no_memory_of_memories(people, ada):
     assert [text for text in stored if LYON in text] == [LYON]
 
 
+def with_critic(people, model, critique):
+    """A graph whose critic has the model answer once more, in a human message."""
+
+    def again(state):
+        answers = [m for m in state["messages"] if isinstance(m, AIMessage)]
+        return "critic" if len(answers) % 2 else "remember"
+
+    graph = StateGraph(PSMState).add_node("recall", recall_node(people))
+    graph.add_node("model", with_memories(model, people))
+    graph.add_node("critic", lambda state: {"messages": [critique]})
+    graph.add_node("remember", remember_node(people))
+    graph.add_edge(START, "recall").add_edge("recall", "model")
+    graph.add_conditional_edges("model", again, ["critic", "remember"])
+    return graph.add_edge("critic", "model").compile(checkpointer=InMemorySaver())
+
+
+SHORTER = "Make it shorter."
+
+
+@pytest.mark.parametrize("name", ["critic", None])
+def test_what_a_node_says_is_not_put_into_the_persons_mouth(people, ada, name):
+    """A critic's human message hides no memory from the model, and isn't kept."""
+    model = answering("You moved to Lyon.", "To Lyon.")
+
+    say(with_critic(people, model, HumanMessage(SHORTER, name=name)), WHERE)
+
+    assert [LYON in asked[0].text for asked in model.asked] == [True, True]
+    assert texts(ada) == [LYON, WHERE, "To Lyon."]
+    ada.consolidate()
+    assert entry(ada, LYON).used == 1
+
+
+def test_an_answer_that_a_critic_asked_for_can_be_taken_back(people, ada):
+    """The correction finds the memories behind it, though a node spoke in between."""
+    model = answering("You moved to Lyon.", "To Lyon.", "Sorry!", "Noted.")
+    graph = with_critic(people, model, HumanMessage(SHORTER))
+
+    say(graph, WHERE)
+    say(graph, "No, I moved to Paris.")
+
+    assert entry(ada, LYON).corrected == 1
+    assert SHORTER not in texts(ada)
+
+
+def test_workers_that_report_in_human_messages_are_not_the_person(people, ada):
+    """A supervisor's workers speak before any answer; what they say isn't kept."""
+
+    def model(state):
+        report = HumanMessage("The weather is fine.", name="researcher")
+        return {"messages": [report, AIMessage("To Lyon.")]}
+
+    say(psm_graph(model, people).compile(), WHERE)
+
+    assert texts(ada) == [LYON, WHERE, "To Lyon."]
+
+
+def test_a_turn_that_nothing_was_recalled_for_is_kept_all_the_same(people):
+    """A graph may skip its recall node: what follows an answer is the person's."""
+    graph = StateGraph(PSMState).add_node("recall", recall_node(people))
+    graph.add_node("model", answering("Ok.", "Noted."))
+    graph.add_node("remember", remember_node(people))
+    graph.add_conditional_edges(
+        START,
+        lambda state: "recall" if len(state["messages"]) == 1 else "model",
+        ["recall", "model"],
+    )
+    graph.add_edge("recall", "model").add_edge("model", "remember")
+    graph = graph.compile(checkpointer=InMemorySaver())
+
+    say(graph, "I own a kayak.")
+    say(graph, LYON)
+
+    assert texts(people.memory("ada")) == ["I own a kayak.", "Ok.", LYON, "Noted."]
+
+
+def test_a_person_who_is_named_has_said_it_under_that_name(people):
+    """HumanMessage(name="bob") is kept as Bob's words, as in LangChain's agents."""
+    graph = psm_graph(answering("Ok."), people).compile()
+
+    say(graph, HumanMessage("I live in Oslo.", name="bob"))
+
+    told = [(e.speaker, e.role) for e in people.memory("ada").entries()]
+    assert told == [("bob", "user"), ("assistant", "assistant")]
+
+
 # ------------------------------------------------------------------ what is learned
 
 
@@ -450,6 +655,28 @@ def test_context_wins_over_config_and_config_over_the_argument(people):
         assert texts(people.memory(user)) == [LYON, "Hm."]
 
 
+def test_an_empty_user_id_is_nobody(people, ada):
+    """It is refused, wherever it stands, and never falls through to another person."""
+    graph = psm_graph(answering("Hm."), people, user="ada").compile()
+    said = {"messages": [HumanMessage(WHERE)]}
+
+    with pytest.raises(UserError, match="a user id is empty"):
+        graph.invoke(said, on(user=""))
+    with pytest.raises(UserError, match="a user id is empty"):
+        graph.invoke(said, on(user="ada"), context={"user_id": ""})
+    assert texts(ada) == [LYON]
+
+
+def test_a_user_id_may_be_the_number_zero(people):
+    """A row's number is an id like any other, as in LangChain's agents."""
+    graph = psm_graph(answering("Hm."), people, user="ada").compile()
+
+    say(graph, LYON, on(user=0))
+
+    assert texts(people.memory("0")) == [LYON, "Hm."]
+    assert texts(people.memory("ada")) == []
+
+
 def test_ada_never_sees_what_bob_said(people, ada):
     """One graph serves both, on one thread id even, and no word passes."""
     model = answering("Hm.")
@@ -480,16 +707,81 @@ def test_nobody_answers_for_what_another_was_shown(people):
         assert people.memory(user).entry("told-to-both").corrected == 0
 
 
-def test_a_graph_without_a_thread_remembers_in_one_session(people):
-    """Without a checkpointer there may be no thread: the session is "default"."""
+def test_without_a_thread_the_first_message_stands_for_the_conversation(people):
+    """The session is named as LangChain's agents and tools name it."""
     graph = psm_graph(answering("Hm."), people, user="ada").compile()
 
-    graph.invoke({"messages": [HumanMessage(LYON)]})
+    graph.invoke({"messages": [HumanMessage(LYON, id="m1")]})
 
-    assert [t.text for t in people.memory("ada").working("default")] == [LYON, "Hm."]
+    assert [t.text for t in people.memory("ada").working("from m1")] == [LYON, "Hm."]
     assert people.memory("ada").counts()[Tier.SEMANTIC] == 0
+
+
+def test_without_a_thread_a_session_outlives_its_first_message(people):
+    """A node that trims the conversation begins no other one within the run."""
+
+    def model(state):
+        gone = RemoveMessage(state["messages"][0].id)
+        return {"messages": [gone, AIMessage("Hm.")]}
+
+    graph = psm_graph(model, people, user="ada").compile()
+    said = [HumanMessage("hello!", id="m1"), AIMessage("Hi."), HumanMessage(LYON)]
+    graph.invoke({"messages": said})
+
+    assert [t.text for t in people.memory("ada").working("from m1")] == [LYON, "Hm."]
+
+
+def test_a_tool_of_langchain_finds_nothing_that_is_in_view(people, scripted):
+    """Without a thread, too, search_memory knows the current message as the nodes do."""
+    langchain = pytest.importorskip("psm_langchain")
+    pytest.importorskip("langchain")
+    call = {"name": "search_memory", "args": {"query": LYON}, "id": "c1"}
+    chat = scripted(AIMessage("", tool_calls=[call]), "Hm.")
+    graph = psm_graph(
+        lambda state: {"messages": [chat.invoke(state["messages"])]},
+        people,
+        tools=langchain.memory_tools(people),
+        user="ada",
+    ).compile()
+
+    out = graph.invoke(
+        {"messages": [HumanMessage(LYON)]}, {"configurable": {"user_id": "ada"}}
+    )
+
+    assert [m.text for m in out["messages"]][2] == "Nothing is remembered about that."
 
 
 def test_psm_state_is_messages_and_one_private_key():
     """What a state of one's own inherits."""
     assert set(PSMState.__annotations__) == {"messages", "psm"}
+
+
+def test_what_was_trimmed_out_of_the_middle_may_be_recalled(people):
+    """A node keeps the first message and the last few: what lay between comes back."""
+    allergic = "I'm allergic to peanuts."
+
+    def trim(state):
+        told = state["messages"]
+        gone = RemoveMessage(id=REMOVE_ALL_MESSAGES)
+        return {"messages": [gone, told[0], *told[-3:]]} if len(told) > 4 else {}
+
+    model = answering("Noted.")
+    graph = (
+        StateGraph(PSMState)
+        .add_node("trim", trim)
+        .add_node("recall", recall_node(people))
+        .add_node("model", with_memories(model, people))
+        .add_node("remember", remember_node(people))
+        .add_edge(START, "trim")
+        .add_edge("trim", "recall")
+        .add_edge("recall", "model")
+        .add_edge("model", "remember")
+        .compile(checkpointer=InMemorySaver())
+    )
+
+    for words in ("Hi there.", allergic, "I own a kayak.", "I like tea."):
+        say(graph, words)
+    say(graph, "Am I allergic to peanuts?")
+
+    assert allergic in model.asked[-1][0].text
+    assert allergic not in [message.text for message in model.asked[-1][1:]]

@@ -22,7 +22,7 @@ from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.store.base import BaseStore, ListNamespacesOp, PutOp
 
 from psm_core import People, Tier, Turn, hookimpl
-from psm_core.errors import ConfigError, PluginError, UserError
+from psm_core.errors import ConfigError, PluginError, StoreError, UserError
 from psm_langgraph import PSMStore, psm_graph
 
 ROOT = Path(__file__).parents[2]
@@ -208,6 +208,21 @@ def test_only_what_a_page_shows_counts_as_shown(store, people):
     assert sum(e.recalled for e in people.memory("ada").entries()) == 1
 
 
+@pytest.mark.parametrize("query", ["", "  ", "???"])
+def test_a_query_without_a_word_asks_for_nothing(store, query):
+    """Blank or marks alone, it leaves nothing out: what was written last comes first."""
+    for n in range(3):
+        store.put(ADA, f"k{n}", {"content": f"Ada moved {n} times"})
+
+    found = store.search(ADA, query=query)
+
+    assert [(i.key, i.score) for i in found] == [
+        ("k2", None),
+        ("k1", None),
+        ("k0", None),
+    ]
+
+
 def test_a_long_value_is_one_value(store, people):
     """Its passages are found one by one; it comes back once, and whole."""
     chapter = " ".join(f"Sentence {n} tells of a red kayak." for n in range(300))
@@ -260,6 +275,53 @@ def test_a_deleted_value_is_in_no_file(store, people):
     assert {"items.sqlite", "items.sqlite-wal"} <= {p.name for p in files}
     assert not [p.name for p in files if b"Xylophon" in p.read_bytes()]
     onlooker.close()
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        lambda store: store.get(ADA, "k"),
+        lambda store: [i for i in store.search(ADA) if i.namespace == ADA],
+        lambda store: ADA in store.list_namespaces(prefix=ADA),
+    ],
+)
+def test_a_value_whose_words_are_forgotten_is_gone(store, people, look):
+    """forget() of a value's memory takes the value along, and no other."""
+    store.put((*ADA, "stays"), "k", {"content": "Ada owns a red kayak"})
+    store.put(ADA, "k", {"content": "Ada's secret is Xylophonium"})
+    (name,) = (e.id for e in people.memory("ada").entries() if "Xylo" in e.text)
+
+    people.memory("ada").forget(name)
+
+    assert not look(store)
+    assert keys(store.search(ADA)) == ["k"]
+    assert store.get((*ADA, "stays"), "k").value == {"content": "Ada owns a red kayak"}
+    (path,) = (people.config.home / "people").glob("*/*/items.sqlite")
+    files = [p for p in path.parent.rglob("*") if p.is_file()]
+    assert not [p.name for p in files if b"Xylophon" in p.read_bytes()]
+
+
+def test_a_value_whose_words_another_process_forgot_is_gone(store):
+    """The ledger tells it, whoever said so, and a new value takes its place."""
+    store.put(ADA, "k", LYON)
+    with People() as others:
+        memory = others.memory("ada")
+        memory.forget(memory.entries()[0].id)
+
+    assert store.get(ADA, "k") is None
+    store.put(ADA, "k", LYON)
+    assert store.get(ADA, "k").value == LYON
+
+
+def test_half_a_character_in_a_key_is_refused_in_our_words(store, people):
+    """A lone surrogate can't be written down; nothing is, and nothing is found."""
+    with pytest.raises(StoreError, match="lone surrogate"):
+        store.put(ADA, "a\ud800", LYON)
+    with pytest.raises(StoreError, match="lone surrogate"):
+        store.get(ADA, "a\ud800")
+
+    assert store.search(ADA) == []
+    assert texts(people.memory("ada")) == []
 
 
 def test_erasing_the_person_erases_the_values(store, people):

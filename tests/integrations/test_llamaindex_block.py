@@ -9,7 +9,7 @@ from llama_index.core.chat_engine import SimpleChatEngine
 from llama_index.core.llms import ChatMessage
 from llama_index.core.memory import InsertMethod, Memory, StaticMemoryBlock
 
-from psm_core import People, Turn
+from psm_core import People, Turn, hookimpl
 from psm_llamaindex import PSMMemoryBlock
 
 LYON = "I moved to Lyon last week."
@@ -208,6 +208,35 @@ def test_another_process_hears_no_turn_again(block, tmp_path):
             "No, that's wrong.",
         ]
         assert entry_of(again, LYON).corrected == 1
+
+
+class NoPhone:
+    """A plugin that takes a telephone number out of all that is stored."""
+
+    @hookimpl
+    def psm_redact(self, text):
+        return text.replace("555-1234", "[phone]")
+
+
+def test_a_block_for_each_request_hears_redacted_turns_once(tmp_path):
+    """What is stored in other words than were said isn't heard again, request by request."""
+    where = f"sqlite+aiosqlite:///{tmp_path / 'chats.db'}"
+    said = ["Call me: 555-1234.", "I like tea.", "Call me: 555-1234."]
+    for words in said:
+        with (
+            People(plugins=[NoPhone()]) as people,
+            PSMMemoryBlock(user="ada", people=people) as block,
+        ):
+            memory = of(block, async_database_uri=where)
+            memory.put(user(words))
+            memory.get()
+            memory.put(model("Noted."))
+            memory.get()
+            turns = heard(block)
+
+    answer = ("assistant", "Noted.")
+    call, tea = ("user", "Call me: [phone]."), ("user", "I like tea.")
+    assert turns == [call, answer, tea, answer, call, answer]
 
 
 def test_a_model_that_repeats_its_prompt_feeds_nothing_back(block, llama_model):

@@ -15,7 +15,7 @@ from llama_index.core.llms import ChatMessage
 from llama_index.core.memory import Memory as LlamaMemory
 from llama_index.core.storage.chat_store.sql import SQLAlchemyChatStore
 
-from psm_core import Memory, People, Turn
+from psm_core import Memory, People, Turn, hookimpl
 from psm_core.errors import ClosedError
 from psm_llamaindex import PSMMemory
 
@@ -60,6 +60,30 @@ def test_ada_never_sees_what_bob_said(people, llama_memory):
     assert "Lyon" not in words(bob.get(input=WHERE))
     bob.reset()
     assert words(ada.get_all()) == LYON
+
+
+class NoPhone:
+    """A plugin that takes a telephone number out of all that is stored."""
+
+    @hookimpl
+    def psm_redact(self, text):
+        return text.replace("555-1234", "[phone]")
+
+
+def test_redacted_words_in_view_are_not_recalled_too(llama_memory, tmp_path):
+    """A turn that is stored in other words stands in the prompt once, request by request."""
+    where = f"sqlite+aiosqlite:///{tmp_path / 'chats.db'}"
+    said = ["My phone is 555-1234.", "What is my phone number?"]
+    with People(plugins=[NoPhone()]) as people:
+        for asked in said:
+            memory = llama_memory(
+                user="ada", people=people, session_id="s1", async_database_uri=where
+            )
+            memory.put(user(asked))
+            prompt = words(memory.get())
+            memory.put(model("Noted."))
+
+    assert prompt == "My phone is 555-1234.\nNoted.\nWhat is my phone number?"
 
 
 def test_forgetting_bob_leaves_adas_chats_alone(people, llama_memory):

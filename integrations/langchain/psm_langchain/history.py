@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from langchain_core.chat_history import BaseChatMessageHistory
-from langchain_core.messages import BaseMessage
+from langchain_core.messages import BaseMessage, message_chunk_to_message
 
 from psm_core.conversation import View
 from psm_core.memory import Memory
@@ -83,10 +83,12 @@ class PSMChatMessageHistory(BaseChatMessageHistory):
         Args:
             messages: In their order; those without words are left out.
         """
+        # An answer that was streamed comes as the sum of its chunks.
+        whole = map(message_chunk_to_message, messages)
         self.psm.remember_many(
             [
                 turns.as_turn(_named(message), self.session_id)
-                for message in messages
+                for message in whole
                 if message.type in turns.ROLES and not turns.blank(message)
             ]
         )

@@ -124,7 +124,15 @@ class PSMMiddleware(AgentMiddleware[PSMState, Any, Any]):
         refuted = notes.refuted(memory, note, before, turns.cue(said)) if note else []
         memory.remember_many([turns.as_turn(message, session) for message in said])
         seen = turns.in_view(state["messages"], session)
-        left = showing.left_behind(memory, session, seen, turns.message_of)
+        left = showing.left_behind(
+            memory,
+            session,
+            seen,
+            turns.message_of,
+            heard=turns.in_view(said, session),
+            # A note in an old checkpoint doesn't say.
+            earlier=note.get("left") if note else None,
+        )
         found = showing.show(
             memory,
             turns.cue(said),
@@ -141,6 +149,7 @@ class PSMMiddleware(AgentMiddleware[PSMState, Any, Any]):
             recall=found.recall,
             memories=list(found.memories),
             refuted=refuted,
+            left=sorted(left),
             before=turns.turn_id(answer, session) if answer else "",
             answer="",
         )
@@ -238,8 +247,15 @@ def _with(system: SystemMessage | None, context: str) -> SystemMessage:
         return SystemMessage(context)
     content: Any = system.content
     blocks = content if isinstance(content, list) else [_block(content)]
-    added = [*blocks, _block(f"\n\n{context}")]
+    # Some providers refuse a block without words.
+    said = [block for block in blocks if not _blank(block)]
+    added = [*said, _block(f"\n\n{context}")] if said else context
     return system.model_copy(update={"content": added})
+
+
+def _blank(block: Any) -> bool:
+    text = block.get("text", block) if isinstance(block, dict) else block
+    return not str(text).strip()
 
 
 def _block(text: str) -> dict[str, str]:

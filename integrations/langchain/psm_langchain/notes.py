@@ -18,7 +18,8 @@ class Note(TypedDict):
 
     ``of`` is whose memory it is, ``session`` and ``turn`` where it was recalled,
     ``recall`` and ``memories`` what was shown, ``refuted`` what the person took back
-    in this thread.  ``before`` and ``answer`` are the answers before and after it.
+    in this thread, and ``left`` the turns that the thread went back behind.  ``before``
+    and ``answer`` are the answers before and after it.
     """
 
     of: str
@@ -27,6 +28,7 @@ class Note(TypedDict):
     recall: str
     memories: list[str]
     refuted: list[str]
+    left: list[str]
     before: str
     answer: str
 

@@ -10,11 +10,12 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from psm_core.errors import StoreError
 from psm_core.store.connection import connect
 from psm_core.store.faults import translated
 from psm_core.store.rows import micros, moment
@@ -133,6 +134,16 @@ class Items:
         )
         return len(gone)
 
+    def turns(self) -> list[str]:
+        """The turns with the words of all values."""
+        found = self._run("SELECT turn FROM item WHERE turn IS NOT NULL")
+        return [turn for (turn,) in found]
+
+    def drop(self, turns: Iterable[str]) -> None:
+        """Delete the values that have these words, which are forgotten by now."""
+        for turn in turns:
+            self._run("DELETE FROM item WHERE turn = ?", (turn,))
+
     def touch(self, row: Row, ends: datetime) -> None:
         """Let *row* live until *ends*."""
         self._run(
@@ -204,6 +215,11 @@ class Items:
             return self._driver.execute(statement, values).fetchall()
         except sqlite3.Error as fault:
             raise translated(fault, "a store of items") from fault
+        except UnicodeEncodeError as fault:
+            raise StoreError(
+                "a key holds half of a character (a lone surrogate); write it with "
+                "key.encode('utf-8', 'replace').decode()"
+            ) from fault
 
 
 def _text(namespace: Sequence[str]) -> str:

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any, NotRequired, TypedDict
 
+from langchain_core.messages import AnyMessage
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
 from langgraph.graph import MessagesState, StateGraph
 from langgraph.pregel import Pregel
@@ -27,16 +28,18 @@ Node = Runnable[Any, Any]
 class Shown(TypedDict):
     """What memory keeps in a graph's state: names alone, never what somebody said.
 
-    ``user`` is whose memory it was, ``turn`` the turn that it was recalled for,
+    ``user`` is whose memory it was, ``session`` and ``turn`` where it was recalled,
     ``recall`` and ``shown`` the recall and its memories, ``refuted`` those that the
-    person took back in this thread.
+    person took back in this thread, ``left`` the turns that it went back behind.
     """
 
     user: str
+    session: str
     turn: str
     recall: str
     shown: list[str]
     refuted: list[str]
+    left: list[str]
 
 
 class PSMState(MessagesState):
@@ -72,18 +75,26 @@ def recall_node(
         UserError: When it runs: nobody says whose memory it is about.
     """
 
-    def recall(state: Any, config: RunnableConfig) -> dict[str, Any]:
-        memory, session = _memory(people, user, config), translate.thread(config)
+    def shown(state: Any, config: RunnableConfig) -> Shown:
+        memory, session = _memory(people, user, config), _session(state, config)
         messages = translate.messages_of(state)
         before = _kept(state, memory)
         exchange = translate.last_exchange(messages, session)
         if exchange is None:
-            return {"psm": before or _nothing_shown(memory.user, "", [])}
+            return before or _nothing_shown(memory.user, session, "", [])
         if before and before["turn"] == exchange.id:
-            return {"psm": before}
+            return before
         refuted = _refuted(memory, before, exchange, session)
         seen = translate.in_view(messages, session)
-        left = showing.left_behind(memory, session, seen, translate.message_of)
+        left = showing.left_behind(
+            memory,
+            session,
+            seen,
+            translate.message_of,
+            heard={turn.id for turn in exchange.turns},
+            # A checkpoint of old doesn't say.
+            earlier=before.get("left") if before else None,
+        )
         found = showing.show(
             memory,
             exchange.words,
@@ -93,8 +104,15 @@ def recall_node(
             budget=budget,
         )
         memory.remember_many([t for t in exchange.turns if t.role == "user"])
-        shown = _nothing_shown(memory.user, exchange.id, refuted)
-        return {"psm": shown | {"recall": found.recall, "shown": [*found.memories]}}
+        made = _nothing_shown(memory.user, session, exchange.id, refuted)
+        return made | {
+            "recall": found.recall,
+            "shown": [*found.memories],
+            "left": sorted(left),
+        }
+
+    def recall(state: Any, config: RunnableConfig) -> dict[str, Any]:
+        return {"psm": shown(state, config), **translate.removal(state)}
 
     return _node(recall, "recall")
 
@@ -114,13 +132,13 @@ def remember_node(people: People, *, user: str | None = None) -> Node:
     """
 
     def remember(state: Any, config: RunnableConfig) -> dict[str, Any]:
-        memory, session = _memory(people, user, config), translate.thread(config)
+        memory, session = _memory(people, user, config), _session(state, config)
+        shown = _kept(state, memory)
         messages = translate.messages_of(state)
-        exchange = translate.last_exchange(messages, session)
+        exchange = _exchange(memory, messages, session, shown)
         if exchange is None:
             return {}
         memory.remember_many(exchange.turns)
-        shown = _kept(state, memory)
         if exchange.answer and shown and shown["turn"] == exchange.id:
             showing.answered(memory, _named(shown), exchange.words, exchange.answer)
         return {}
@@ -213,13 +231,44 @@ def _kept(state: Any, memory: Memory) -> Shown | None:
     return found if found and found["user"] == memory.user else None
 
 
-def _nothing_shown(user: str, turn: str, refuted: Sequence[str]) -> Shown:
+def _session(state: Any, config: RunnableConfig) -> str:
+    """The thread of a run; without one, what its first message says it is."""
+    thread = translate.thread(config)
+    if thread is not None:
+        return thread
+    shown: Shown | None = translate.field(state, "psm")
+    if shown:
+        # A node may have taken the first message out since.
+        return shown["session"]
+    return translate.begun_by(translate.messages_of(state))
+
+
+def _exchange(
+    memory: Memory, messages: Sequence[AnyMessage], session: str, shown: Shown | None
+) -> Exchange | None:
+    """The last exchange with the person, without what a node said in their name.
+
+    As a critic does between the turn that was recalled for and the answer.  Whoever
+    speaks after an answer that was given is the person, though nothing was recalled.
+    """
+    last = translate.last_exchange(messages, session)
+    if last is None or shown is None or last.id == shown["turn"]:
+        return last
+    before = translate.last_exchange(last.before, session)
+    if before and before.answer and memory.known([before.turns[-1].id]):
+        return last
+    return translate.last_exchange(messages, session, shown["turn"]) or last
+
+
+def _nothing_shown(user: str, session: str, turn: str, refuted: Sequence[str]) -> Shown:
     return {
         "user": user,
+        "session": session,
         "turn": turn,
         "recall": "",
         "shown": [],
         "refuted": [*refuted],
+        "left": [],
     }
 
 
@@ -234,7 +283,7 @@ def _refuted(
     if before is None:
         return []
     known = before["refuted"]
-    last = translate.last_exchange(exchange.before, session)
+    last = _exchange(memory, exchange.before, session, before)
     # In a thread that was cut or forked, the state may be of another exchange.
     if last is None or not last.answer or last.id != before["turn"]:
         return known
@@ -253,8 +302,7 @@ def _context(
         )
     memory = _memory(people, user, config)
     shown = _kept(state, memory)
-    messages = translate.messages_of(state)
-    exchange = translate.last_exchange(messages, translate.thread(config))
-    if exchange is None or shown is None or exchange.id != shown["turn"]:
+    seen = translate.in_view(translate.messages_of(state), _session(state, config))
+    if shown is None or shown["turn"] not in seen:
         return ""
     return showing.context(memory, _named(shown))

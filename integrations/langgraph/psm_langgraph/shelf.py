@@ -79,6 +79,7 @@ class Shelf:
             return {n: None if isinstance(op, GetOp) else [] for n, op in reads.items()}
         memory = self._people.memory(self._user)
         with self._opened() as items:
+            self._drop_forgotten(reads.values(), memory, items, now)
             found = {n: _read(op, memory, items, now) for n, op in reads.items()}
             if puts or items.unsettled(now):
                 with self._alone():
@@ -92,6 +93,19 @@ class Shelf:
         memory = self._people.memory(self._user)
         with self._alone(), self._opened() as items:
             return self._write([], memory, items, now)
+
+    def _drop_forgotten(
+        self, reads: Iterable[Reading], memory: Memory, items: Items, now: datetime
+    ) -> None:
+        """Delete what is about to be read, if the person had its words forgotten.
+
+        They may have said so through any door, and in any process: the ledger knows.
+        """
+        turns = {turn for op in reads for turn in _turns(op, items, now)}
+        # `known` would take what a damaged ledger lost for forgotten.
+        if gone := memory.forgotten(turns):
+            with self._alone(), items.writing():
+                items.drop(gone)
 
     def _write(
         self, puts: Iterable[PutOp], memory: Memory, items: Items, now: datetime
@@ -160,6 +174,14 @@ class Shelf:
 # ---------------------------------------------------------------------------- reading
 
 
+def _turns(op: Reading, items: Items, now: datetime) -> list[str]:
+    """The turns with the words of what *op* may show."""
+    if not isinstance(op, GetOp):
+        return items.turns()
+    row = items.find(op.namespace, op.key, now)
+    return [row.turn] if row and row.turn else []
+
+
 def _read(op: Reading, memory: Memory, items: Items, now: datetime) -> Result:
     if isinstance(op, GetOp):
         row = items.find(op.namespace, op.key, now)
@@ -185,12 +207,14 @@ def _search(
     below = items.below(op.namespace_prefix, now)
     rows = [row for row in below if passes(row.value, op.filter)]
     end = op.offset + op.limit
-    if not op.query:
+    query = op.query or ""
+    # Without a letter it asks for nothing, as in InMemoryStore.
+    if not any(map(str.isalnum, query)):
         return [(row, None) for row in rows[op.offset : end]]
     by_turn = {row.turn: row for row in rows if row.turn is not None}
     found: list[tuple[Row, float | None]] = [
         (by_turn[turn], score)
-        for turn, score in _ranked(memory, op.query, set(by_turn), end)
+        for turn, score in _ranked(memory, query, set(by_turn), end)
     ]
     # What has no words can't be ranked; it fills what is left, as in InMemoryStore.
     found += [(row, None) for row in rows if row.turn is None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -12,11 +13,12 @@ from langchain_core.messages import (
     AnyMessage,
     BaseMessage,
     HumanMessage,
+    RemoveMessage,
     SystemMessage,
     convert_to_messages,
 )
 from langgraph.runtime import get_runtime
-from langgraph.types import Command
+from langgraph.types import Command, Overwrite, Send
 
 from psm_core.acts.context import unfenced
 from psm_core.errors import UserError
@@ -26,7 +28,7 @@ MEMORIES_ID = "psm-memories"
 """The id of the message with the memories; by it, it is kept out of the state."""
 
 NO_THREAD = "default"
-"""The session where a graph runs without a thread."""
+"""The session where neither a thread nor a message says which one it is."""
 
 _ROLES: Mapping[type[BaseMessage], str] = {HumanMessage: "user", AIMessage: "assistant"}
 
@@ -66,20 +68,29 @@ def person(config: Mapping[str, Any], user: str | None) -> str:
         if isinstance(context, Mapping)
         else getattr(context, "user_id", None)
     )
-    found = named or _configurable(config).get("user_id") or user
-    if not found:
+    asked = (named, _configurable(config).get("user_id"), user)
+    # An empty one is a fault of the caller, and no leave to take another person.
+    found = next((str(one) for one in asked if one is not None), None)
+    if found is None:
         raise UserError(
             "this run doesn't say whose memory it is about; give a user_id in its "
             'context, as in invoke(..., context={"user_id": "ada"}), or in its config, '
             'as in {"configurable": {"user_id": "ada"}}, or make the node with '
             'user="ada" if it serves one person only'
         )
-    return found if isinstance(found, str) else str(found)
+    return found
 
 
-def thread(config: Mapping[str, Any]) -> str:
-    """Which conversation a run belongs to."""
-    return str(_configurable(config).get("thread_id") or NO_THREAD)
+def thread(config: Mapping[str, Any]) -> str | None:
+    """The thread that a run goes on; None where it has none."""
+    found = _configurable(config).get("thread_id")
+    return None if found is None else str(found)
+
+
+def begun_by(messages: Sequence[BaseMessage]) -> str:
+    """The session of a conversation without a thread; `psm_langchain` says the same."""
+    first = messages[0].id if messages else None
+    return f"from {first}" if first else NO_THREAD
 
 
 def _configurable(config: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -95,7 +106,7 @@ def field(state: Any, name: str) -> Any:
 
 
 def messages_of(state: Any) -> list[AnyMessage]:
-    """The conversation in a state.
+    """The conversation in a state, without a message of memories that got into it.
 
     Raises:
         ValueError: The state has no messages.
@@ -107,12 +118,24 @@ def messages_of(state: Any) -> list[AnyMessage]:
             "what is said; let it inherit from langgraph.graph.MessagesState"
         )
     # A state without a reducer holds them as the caller wrote them.
-    return [*convert_to_messages(found)]  # type: ignore[list-item]
+    return without_context(convert_to_messages(found))  # type: ignore[no-any-return]
 
 
-def last_exchange(messages: Sequence[AnyMessage], session: str) -> Exchange | None:
-    """What the person said last, and the answer; None before they said anything."""
+def last_exchange(
+    messages: Sequence[AnyMessage], session: str, turn: str | None = None
+) -> Exchange | None:
+    """What the person said last, and the answer; None before they said anything.
+
+    Args:
+        messages: The conversation.
+        session: Which one it is.
+        turn: The person's last, where what comes later in their name isn't theirs;
+            None where all of it is.
+    """
     said = [n for n, message in enumerate(messages) if _speaks(message, HumanMessage)]
+    if turn is not None:
+        ends = [n for n in said if turn_id(messages[n], session, n) == turn]
+        said = [n for n in said if n <= max(ends, default=-1)]
     if not said:
         return None
     start = end = said[-1]
@@ -146,7 +169,8 @@ def turn_id(message: BaseMessage, thread_id: str, place: int = 0) -> str:
         thread_id: Of the conversation.
         place: Where it stands in it; tells messages apart that have no id.
     """
-    place_of = _digest(thread_id, message.id or f"#{place}")
+    # Without an id, other words in one place are another message, and no edited one.
+    place_of = _digest(thread_id, message.id or f"#{place} {words(message)}")
     return f"m-{place_of}-{_digest(message.type, words(message))}"
 
 
@@ -172,7 +196,9 @@ def _speaks(message: BaseMessage, kind: type[BaseMessage]) -> bool:
 def _turn(message: AnyMessage, session: str, place: int) -> Turn:
     role = next(r for kind, r in _ROLES.items() if isinstance(message, kind))
     name = turn_id(message, session, place)
-    return Turn(words(message), role=role, session=session, id=name)
+    # A person who is named in a message has said it under that name.
+    speaker = (message.name or "") if role == "user" else ""
+    return Turn(words(message), speaker=speaker, role=role, session=session, id=name)
 
 
 # ------------------------------------------------------------- to the model, and back
@@ -180,10 +206,11 @@ def _turn(message: AnyMessage, session: str, place: int) -> Turn:
 
 def with_context(state: Any, context: str) -> Any:
     """*state* with a message of memories before all others, if there are any."""
-    if not context:
-        return state
-    memories = SystemMessage(context, id=MEMORIES_ID)
-    messages = [memories, *messages_of(state)]
+    memories = [SystemMessage(context, id=MEMORIES_ID)] if context else []
+    return _with_messages(state, [*memories, *messages_of(state)])
+
+
+def _with_messages(state: Any, messages: list[AnyMessage]) -> Any:
     if isinstance(state, Mapping):
         return {**state, "messages": messages}
     if dataclasses.is_dataclass(state) and not isinstance(state, type):
@@ -196,14 +223,40 @@ def without_context(update: Any) -> Any:
 
     A node that returns all the messages that it was given would write it down.
     """
-    if isinstance(update, list):
-        return [without_context(one) for one in update]
-    if isinstance(update, Command):
-        return dataclasses.replace(update, update=without_context(update.update))
-    if isinstance(update, Mapping) and isinstance(update.get("messages"), list):
-        kept = [one for one in update["messages"] if not _is_ours(one)]
-        return {**update, "messages": kept}
+    if isinstance(update, (Command, Overwrite, Send)):
+        return _wrapped(update)
+    if isinstance(update, dict):
+        own = copy.copy(update)
+        for name, value in update.items():
+            own[name] = without_context(value)
+        return own
+    if type(update) in (list, tuple):
+        return type(update)(without_context(o) for o in update if not _is_ours(o))
+    if _leaked(update):
+        return _with_messages(update, without_context(update.messages))
     return update
+
+
+def _wrapped(update: Command[Any] | Overwrite | Send) -> Any:
+    if isinstance(update, Command):
+        goto, kept = without_context(update.goto), without_context(update.update)
+        return dataclasses.replace(update, goto=goto, update=kept)
+    if isinstance(update, Overwrite):
+        return dataclasses.replace(update, value=without_context(update.value))
+    # What a node is sent is written down until that node has run.
+    sent = copy.copy(update)
+    sent.arg = without_context(update.arg)
+    return sent
+
+
+def removal(state: Any) -> dict[str, Any]:
+    """What takes a message of memories out of a state that it got into."""
+    return {"messages": [RemoveMessage(MEMORIES_ID)]} if _leaked(state) else {}
+
+
+def _leaked(state: Any) -> bool:
+    messages = field(state, "messages")
+    return isinstance(messages, list) and any(map(_is_ours, messages))
 
 
 def _is_ours(message: Any) -> bool:

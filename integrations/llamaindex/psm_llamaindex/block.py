@@ -16,7 +16,7 @@ from llama_index.core.utils import get_tokenizer
 from pydantic import ConfigDict, Field, PrivateAttr
 
 from psm_core.types import Erasure
-from psm_llamaindex.talk import Heard, Person, Talk, Tokenizer, stored
+from psm_llamaindex.talk import Heard, Person, Talk, Tokenizer
 from psm_llamaindex.translate import Said, said_in, unanswered
 
 SESSIONS = 64
@@ -145,7 +145,7 @@ class PSMMemoryBlock(BaseMemoryBlock[str]):
         ear = self._ears.get(session)
         if ear is None:
             talk = Talk(self.psm, session, self.tokenizer_fn)
-            ear = self._ears[session] = _Ear(talk, Heard(stored(self.psm, session)))
+            ear = self._ears[session] = _Ear(talk, Heard(self.psm, session))
         self._ears.move_to_end(session)
         while len(self._ears) > SESSIONS:
             self._ears.popitem(last=False)

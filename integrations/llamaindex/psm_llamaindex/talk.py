@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from psm_core.conversation import Conversation
+from psm_core.conversation import Conversation, as_stored, one_spaced
 from psm_core.errors import ClosedError
 from psm_core.memory import Memory
 from psm_core.people import People
@@ -180,14 +180,17 @@ class Talk:
 class Heard:
     """Which turns were heard, of those that are seen through a window that moves.
 
-    LlamaIndex's messages have no ids, so equal ones are counted.
+    LlamaIndex's messages have no ids, so those that are stored alike are counted.
 
     Args:
-        before: What was heard before this object was made.
+        memory: What heard them, before this object was made too.
+        session: Which conversation.
     """
 
-    def __init__(self, before: Sequence[Said]) -> None:
-        self._heard = Counter(_spaceless(one) for one in before)
+    def __init__(self, memory: Memory, session: str) -> None:
+        self._memory = memory
+        turns = memory.working(session, LOOKED_UP)
+        self._heard = Counter(Said(t.role, one_spaced(t.text)) for t in turns)
         self._gone: Counter[Said] = Counter()
 
     def new(self, seen: Sequence[Said]) -> list[Said]:
@@ -195,7 +198,7 @@ class Heard:
         times = Counter(self._gone)
         fresh = []
         for one in seen:
-            known = _spaceless(one)
+            known = self._stored(one)
             times[known] += 1
             if times[known] > self._heard[known]:
                 self._heard[known] = times[known]
@@ -204,14 +207,7 @@ class Heard:
 
     def leave(self, seen: Sequence[Said]) -> None:
         """Take it that these turns left the window for good."""
-        self._gone.update(_spaceless(one) for one in seen)
+        self._gone.update(self._stored(one) for one in seen)
 
-
-def stored(memory: Memory, session: str) -> list[Said]:
-    """What *memory* heard of this session before."""
-    turns = memory.working(session, LOOKED_UP)
-    return [Said(turn.role, turn.text) for turn in turns]
-
-
-def _spaceless(said: Said) -> Said:
-    return Said(said.role, " ".join(said.text.split()))
+    def _stored(self, said: Said) -> Said:
+        return Said(said.role, as_stored(self._memory, said.text))
