@@ -188,8 +188,8 @@ def test_a_life_without_turns_gives_no_unlabelled_pairs(encoder):
     assert unlabelled(replace(lives("train")[0], said=()), encoder, 0) == []
 
 
-def test_the_rules_are_fooled_by_one_plain_pair():
-    """Of the plain pairs that fit, the rules take one for a move: a piano's."""
+def test_the_rules_are_fooled_by_no_plain_pair():
+    """Of 667 plain pairs that fit they take none for a conflict."""
     fooled = []
     for pair in everyday():
         new, old = (parts(text, pair.speaker).claims for text in (pair.new, pair.old))
@@ -197,4 +197,4 @@ def test_the_rules_are_fooled_by_one_plain_pair():
         if pair.relation in ("compatible", "hedge") and found - {"duplicate"}:
             fooled.append(pair.new)
 
-    assert fooled == ["I moved the piano to the hall."]
+    assert fooled == []
