@@ -302,6 +302,8 @@ def test_an_interruption_is_exit_code_130(home, tmp_path):
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        # A shell lets its background jobs ignore Ctrl-C, and so may this suite be one.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     )
     for n in range(150):
         run.stdin.write(b'{"text": "I planted tree %d.", "id": "%d"}\n' % (n, n))
