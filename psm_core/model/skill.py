@@ -22,8 +22,8 @@ from psm_core.model.network import PSM
 from psm_core.model.pool import LEARNED_HASH, LEARNED_NAMES, learned_features
 from psm_core.model.ranking import chances, fit_of
 from psm_core.model.signs import Heard, known_names, signs
-from psm_core.model.weigh import behind_successors, fullness
-from psm_core.model.words import asks_for_past
+from psm_core.model.weigh import before_successors, behind_successors, fullness
+from psm_core.model.words import asks_for_former, asks_for_past
 from psm_core.protocols import Candidate, Cue, GateContext, Weighting
 from psm_core.strength import HALF_LIFE_MAX, bounded
 from psm_core.types import (
@@ -132,7 +132,9 @@ class Skill:
                 tilted = personal.tilt(weights[0], cue.leaning).astype(np.float32)
                 points, weights = points + features @ tilted, weights + tilted
             likely = chances(points)
-            if not asks_for_past(cue.text):
+            if asks_for_former(cue.text):
+                points = before_successors(points, candidates)
+            elif not asks_for_past(cue.text):
                 points = latest_first(points, candidates, self._conflict)
                 points = behind_successors(points, candidates)
             chance = network.calibrated("recall", torch.as_tensor(points)).numpy()

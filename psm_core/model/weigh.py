@@ -101,15 +101,28 @@ def weigh(cue: Cue, candidates: Sequence[Candidate]) -> Weighting:
 
 def behind_successors(points: Points, candidates: Sequence[Candidate]) -> Points:
     """The points, with each memory behind the one that superseded it, if here."""
-    row = {c.entry.id: i for i, c in enumerate(candidates)}
     moved = points.copy()
     # Twice, because a successor may have been superseded too.
-    for _ in range(2):
-        for i, candidate in enumerate(candidates):
-            successor = row.get(candidate.entry.superseded_by or "")
-            if successor is not None and successor != i:
-                moved[i] = min(moved[i], moved[successor] - BEHIND)
+    for i, successor in _superseded(candidates) * 2:
+        moved[i] = min(moved[i], moved[successor] - BEHIND)
     return moved
+
+
+def before_successors(points: Points, candidates: Sequence[Candidate]) -> Points:
+    """The points, with each memory before the one that superseded it, if here."""
+    moved = points.copy()
+    for i, successor in _superseded(candidates) * 2:
+        moved[i] = max(moved[i], moved[successor] + BEHIND)
+    return moved
+
+
+def _superseded(candidates: Sequence[Candidate]) -> list[tuple[int, int]]:
+    """The places of memories that were superseded, and those of their successors."""
+    row = {c.entry.id: i for i, c in enumerate(candidates)}
+    found = (
+        (i, row.get(c.entry.superseded_by or "")) for i, c in enumerate(candidates)
+    )
+    return [(i, at) for i, at in found if at is not None and at != i]
 
 
 def _certainty(candidates: Sequence[Candidate]) -> float:

@@ -151,3 +151,19 @@ def test_what_holds_now_is_recalled_first_and_what_was_stays_beside_it(tmp_path)
         now = memory.recall("What does Brent drive to work?")
 
     assert [hit.text for hit in now.hits] == [text for text, _ in reversed(told)]
+
+
+def test_what_was_before_is_recalled_first_where_it_is_asked_for(tmp_path):
+    """With the weights that ship, after a sleep: Lyon before, and Oslo now."""
+    with Memory("ada", home=tmp_path) as memory:
+        for days, place in ((0, "Lyon"), (90, "Oslo")):
+            at = NOON + timedelta(days=days)
+            memory.remember(Turn(f"I live in {place}.", speaker="Ada", at=at))
+        memory.consolidate()
+
+        now = memory.recall("Where does Ada live?")
+        before = memory.recall("Where did Ada live before?")
+
+    assert now.hits[0].text == "Ada lives in Oslo."
+    assert before.hits[0].text == "Ada lives in Lyon."
+    assert "(until " in before.as_context()
