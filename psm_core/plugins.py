@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import os
 from collections.abc import Iterable
@@ -105,7 +106,7 @@ class Plugins:
             with self.offers.of(distribution):
                 self._hooks.register(plugin, name)
                 self._hooks.check_pending()
-                self._require_no_wrappers(plugin)
+                self._require_plain(plugin)
         except BaseException as fault:
             if self._hooks.is_registered(plugin):
                 self._hooks.unregister(plugin)
@@ -132,18 +133,24 @@ class Plugins:
         callers = self._hooks.get_hookcallers(plugin) or ()
         return tuple(sorted(caller.name for caller in callers))
 
-    def _require_no_wrappers(self, plugin: object) -> None:
-        """A wrapper runs around all others, so none could be piped or told alone."""
+    def _require_plain(self, plugin: object) -> None:
+        """A wrapper runs around all others, so none could be piped or told alone.
+
+        A coroutine would be made and never awaited: hooks are called by threads, too.
+        """
+        name = self._hooks.get_name(plugin)
         for caller in self._hooks.get_hookcallers(plugin) or ():
-            wraps = any(
-                hook.wrapper or hook.hookwrapper
-                for hook in caller.get_hookimpls()
-                if hook.plugin is plugin
-            )
+            own = [h for h in caller.get_hookimpls() if h.plugin is plugin]
+            wraps = any(hook.wrapper or hook.hookwrapper for hook in own)
             if wraps and caller.name != "psm_gate":
                 raise PluginError(
-                    f"the plugin {self._hooks.get_name(plugin)} wraps {caller.name}; "
-                    "only psm_gate can be wrapped, so write an ordinary hook"
+                    f"the plugin {name} wraps {caller.name}; only psm_gate can be "
+                    "wrapped, so write an ordinary hook"
+                )
+            if any(inspect.iscoroutinefunction(hook.function) for hook in own):
+                raise PluginError(
+                    f"the plugin {name} has an async {caller.name}, which nobody "
+                    "would await; write a plain function, and hand on what takes long"
                 )
 
     def encoder(self, name: str, given: Encoder | str | None = None) -> Encoder:

@@ -240,3 +240,15 @@ def test_a_hook_may_call_the_memory(open_memory, say):
     memory.forget("t1")
 
     assert seen == [0, 0, 1, 1, 0]
+
+
+def test_an_async_hook_is_refused_with_the_way_out(open_memory):
+    """Nobody would await it, so it would seem to work and never run."""
+
+    class Late:
+        @hookimpl
+        async def psm_forgot(self, user, memory_id):
+            raise AssertionError("never")
+
+    with pytest.raises(PluginError, match="Late has an async psm_forgot"):
+        open_memory(plugins=[Late()])
