@@ -88,6 +88,11 @@ def retained(entry: Entry, now: datetime) -> float:
     return entry.trace.strength if entry.pinned else retention(entry.trace, now)
 
 
+def expired(entry: Entry, now: datetime) -> bool:
+    """Whether *entry* surfaces no more at *now*, because a person said so."""
+    return entry.expires_at is not None and entry.expires_at <= now
+
+
 def anchored(trace: Trace, now: datetime) -> Trace:
     """The same memory, measured from *now* on: it fades on as if nothing happened.
 

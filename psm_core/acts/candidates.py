@@ -11,7 +11,7 @@ from psm_core.acts.wellformed import wellformed
 from psm_core.config import Config
 from psm_core.content import Place, Postings, Store
 from psm_core.protocols import Candidate, Cue, Parts
-from psm_core.strength import retained
+from psm_core.strength import expired, retained
 from psm_core.types import Entry, Tier
 
 _WORD = re.compile(r"\w+(?:'\w+)?")
@@ -82,7 +82,7 @@ def candidates(
             seq: entry
             for seq, entry in found.items()
             if entry.tier in tiers
-            and not _expired(entry, now)
+            and not expired(entry, now)
             and (among is None or not wanted.isdisjoint(entry.sources))
         }
         cue = Cue(
@@ -187,7 +187,3 @@ def _all_of(among: Collection[str] | None, store: Store) -> set[int]:
     if among is None or len(among) > AMONG_MAX:
         return set()
     return {entry.seq for entry in store.known(among).values()}
-
-
-def _expired(entry: Entry, now: datetime) -> bool:
-    return entry.expires_at is not None and entry.expires_at <= now

@@ -13,7 +13,7 @@ from psm_core.acts.forget import COVERED
 from psm_core.acts.writing import worded
 from psm_core.config import Config
 from psm_core.protocols import Parts
-from psm_core.strength import CONFLICT_LOSS, FLOOR, weakened
+from psm_core.strength import CONFLICT_LOSS, FLOOR, expired, weakened
 from psm_core.types import (
     Conflict,
     ConflictKind,
@@ -51,7 +51,7 @@ def write_facts(
     held = [
         e
         for e in (*rehearsed, *new)
-        if e.corrected <= e.used and not _expired(e, draft.at)
+        if e.corrected <= e.used and not expired(e, draft.at)
     ]
     by_id = {e.id: e for e in held}
     fresh = {e.id for e in new}
@@ -167,7 +167,7 @@ def _settle_in(fact: Entry, draft: Draft, parts: Parts) -> None:
         for e in draft.near(fact.vector, fact.text, NEAR)
         if e.speaker == fact.speaker
         and e.valid_until is None
-        and not _expired(e, draft.at)
+        and not expired(e, draft.at)
         and e.id != fact.id
     ]
     found = [(old, parts.policy.interferes(fact, old)) for old in near]
@@ -221,10 +221,6 @@ def _interfere(fact: Entry, old: Entry, conflict: Conflict, draft: Draft) -> Non
             draft.change(
                 entry.id, draft.at, "contradicted", conflict.reason, trace=trace
             )
-
-
-def _expired(entry: Entry, at: datetime) -> bool:
-    return entry.expires_at is not None and entry.expires_at <= at
 
 
 def _last_said(entry: Entry) -> datetime:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-
+from psm_core.acts.passages import is_passage, passages_of
 from psm_core.content import Store
 from psm_core.protocols import Parts
 from psm_core.types import Entry, Tier
@@ -28,7 +27,7 @@ def forget(memory_id: str, *, store: Store, parts: Parts) -> None:
     """
     with store.transaction():
         entry = store.find(memory_id)
-        turn = entry.sources[0] if _is_passage(entry) else None
+        turn = entry.sources[0] if is_passage(entry) else None
         for fact in store.listing(tiers=[Tier.SEMANTIC]) if turn else ():
             if turn in fact.sources and len(fact.sources) > 1:
                 why = "the fact that covered it was forgotten"
@@ -38,30 +37,6 @@ def forget(memory_id: str, *, store: Store, parts: Parts) -> None:
                 store.forget(fact.id, parts.clock.now(), for_good=False)
         for passage in passages_of(turn, store) if turn else [entry.id]:
             store.forget(passage, parts.clock.now())
-
-
-def _is_passage(entry: Entry) -> bool:
-    """Whether *entry* is what somebody said; facts go by names of their own."""
-    if len(entry.sources) != 1:
-        return False
-    turn = entry.sources[0]
-    return entry.id == turn or entry.id.startswith(f"{turn}~")
-
-
-def passages_of(turn: str, store: Store) -> list[str]:
-    """The ids of all passages of *turn* that are there.
-
-    Another turn may go by such a name: it rests on itself.
-    """
-    found: list[str] = []
-    for start in itertools.count(1, 64):
-        numbers = range(start, start + 64)
-        names = [turn if n == 1 else f"{turn}~{n}" for n in numbers]
-        there = store.known(names)
-        found += [n for n in names if n in there and there[n].sources == (turn,)]
-        if len(there) < len(names):
-            break
-    return found
 
 
 def uncover(

@@ -1,8 +1,12 @@
-"""Cutting a long text into passages that can be found and read one by one."""
+"""The passages of a long turn: how it is cut into them, and what they are called."""
 
 from __future__ import annotations
 
+import itertools
 import re
+
+from psm_core.content import Store
+from psm_core.types import Entry
 
 # A run of marks is tried from its beginning alone, or a long one would be tried from
 # each mark on.
@@ -46,3 +50,36 @@ def _sentences(text: str, words: int) -> list[str]:
         pieces = _WORD.findall(sentence) or [sentence]
         cut += ["".join(pieces[i : i + words]) for i in range(0, len(pieces), words)]
     return cut
+
+
+def passage_id(turn: str, number: int) -> str:
+    """The id of the passage of *turn* with this number, from 1 on.
+
+    >>> passage_id("t1", 1), passage_id("t1", 2)
+    ('t1', 't1~2')
+    """
+    return turn if number == 1 else f"{turn}~{number}"
+
+
+def is_passage(entry: Entry) -> bool:
+    """Whether *entry* is what somebody said; facts go by names of their own."""
+    if len(entry.sources) != 1:
+        return False
+    turn = entry.sources[0]
+    return entry.id == turn or entry.id.startswith(f"{turn}~")
+
+
+def passages_of(turn: str, store: Store) -> list[str]:
+    """The ids of all passages of *turn* that are there.
+
+    Another turn may go by such a name: it rests on itself.
+    """
+    found: list[str] = []
+    for start in itertools.count(1, 64):
+        numbers = range(start, start + 64)
+        names = [passage_id(turn, n) for n in numbers]
+        there = store.known(names)
+        found += [n for n in names if n in there and there[n].sources == (turn,)]
+        if len(there) < len(names):
+            break
+    return found

@@ -9,8 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from psm_core.acts.context import unfenced
-from psm_core.acts.forget import passages_of
-from psm_core.acts.passages import passages
+from psm_core.acts.passages import passage_id, passages, passages_of
 from psm_core.acts.wellformed import wellformed
 from psm_core.acts.working import working
 from psm_core.config import Config
@@ -284,7 +283,7 @@ def _entries(
     )
     for n, (piece, vector) in enumerate(zip(pieces, vectors, strict=True)):
         yield Entry(
-            id=turn.id if n == 0 else f"{turn.id}~{n + 1}",
+            id=passage_id(turn.id, n + 1),
             tier=Tier.EPISODIC if decision.kept else Tier.ARCHIVAL,
             kind=decision.kind,
             text=piece,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from psm_core.acts.passages import is_passage
 from psm_core.acts.wellformed import wellformed
 from psm_core.content import Store
 from psm_core.types import Entry, Turn
@@ -23,7 +24,8 @@ def working(session: str, limit: int, *, store: Store) -> list[Turn]:
     most = limit
     while True:
         rows = store.listing(session=wellformed(session), limit=most, newest_first=True)
-        said = [e for e in rows if _is_said(e)]
+        # Facts stand in a session, too.
+        said = [e for e in rows if is_passage(e)]
         # The earliest that is listed may go on in what isn't.
         if len(rows) < most or len({e.sources[0] for e in said}) > limit:
             break
@@ -34,11 +36,6 @@ def working(session: str, limit: int, *, store: Store) -> list[Turn]:
         before = turns.get(turn_id)
         turns[turn_id] = _turn(entry) if before is None else _longer(before, entry)
     return list(turns.values())[-limit:]
-
-
-def _is_said(entry: Entry) -> bool:
-    """Whether it is a passage of a turn; facts stand in a session too."""
-    return len(entry.sources) == 1 and entry.id.startswith(entry.sources[0])
 
 
 def _turn(entry: Entry) -> Turn:

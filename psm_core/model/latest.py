@@ -52,16 +52,14 @@ def latest_first(
     order = list(best)
     for row in best:
         after = order[order.index(row) + 1 :]
-        fits = (r for r in after if points[row] - points[r] < CLOSE)
-        later = [
-            r
-            for r in fits
-            if _about_the_same(pool[r], pool[row])
-            and conflict(pool[r], pool[row]) > LIKELY
-        ]
-        if later:
-            order.remove(row)
-            order.insert(order.index(later[-1]) + 1, row)
+        fits = [r for r in after if points[row] - points[r] < CLOSE]
+        # From behind, so that no more pairs are judged than need be.
+        for other in reversed(fits):
+            new, old = pool[other], pool[row]
+            if _about_the_same(new, old) and conflict(new, old) > LIKELY:
+                order.remove(row)
+                order.insert(order.index(other) + 1, row)
+                break
     moved = points.copy()
     moved[order] = points[best]
     return moved

@@ -18,6 +18,13 @@ from psm_core.store.ledger import Ledger
 from psm_core.store.rows import ADDED, STORED, micros, row
 from psm_core.types import Entry, Tier
 
+_STANDS = (
+    f"{{0}}.fact = 0 AND +{{0}}.tier = '{Tier.EPISODIC}' AND {{0}}.valid_until IS NULL"
+    " AND {0}.expires_at IS NULL AND {0}.corrected = 0 AND {0}.said_at >= ?"
+)
+"""What an episode must be to have been said last; takes since when.  The plus keeps
+SQLite from reading the whole tier for it."""
+
 _MOST_NAMES = 500
 """Ids in one statement; SQLite takes 32,766."""
 
@@ -56,13 +63,14 @@ class Hearing(Ledger):
         """
         with self.reading():
             found = self.rows(
-                "SELECT id, said FROM memory WHERE speaker = ? AND fact = 0"
-                " AND tier = ? AND valid_until IS NULL AND expires_at IS NULL"
-                " AND corrected = 0 AND said_at >= ? ORDER BY seq DESC LIMIT 1",
-                (speaker, Tier.EPISODIC.value, micros(since)),
+                # By the words first: who said much that was turned away, as a tool
+                # does, is never read through.
+                f"SELECT m.id FROM memory m WHERE m.said = ? AND {_STANDS.format('m')}"
+                " AND NOT EXISTS (SELECT 1 FROM memory l WHERE l.speaker = m.speaker"
+                f" AND l.seq > m.seq AND {_STANDS.format('l')}) LIMIT 1",
+                (archive.said(speaker, text), micros(since), micros(since)),
             )
-        same = bool(found) and found[0][1] == archive.said(speaker, text)
-        return str(found[0][0]) if same else None
+        return str(found[0][0]) if found else None
 
     def add(self, entries: Sequence[Entry]) -> list[Entry]:
         """Store new entries (tier as given); return those that weren't known, numbered.

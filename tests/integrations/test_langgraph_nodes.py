@@ -32,6 +32,18 @@ from psm_langgraph import (
     with_memories,
 )
 
+
+class ModelState(BaseModel):
+    messages: Annotated[list, add_messages]
+    psm: dict | None = None
+
+
+@dataclasses.dataclass
+class ObjectState:
+    messages: Annotated[list, add_messages]
+    psm: dict | None = None
+
+
 LYON = "I moved to Lyon last week."
 WHERE = "Where did I move to?"
 
@@ -221,16 +233,7 @@ def test_another_key_and_another_node_get_no_memory(people, ada):
 def test_a_state_object_is_handed_back_without_memories(people, ada):
     """A node that returns a dataclass or a model as it got it writes no memory down."""
 
-    class Model(BaseModel):
-        messages: Annotated[list, add_messages]
-        psm: dict | None = None
-
-    @dataclasses.dataclass
-    class Data:
-        messages: Annotated[list, add_messages]
-        psm: dict | None = None
-
-    for schema in (Model, Data):
+    for schema in (ModelState, ObjectState):
 
         def model(state):
             state.messages.append(AIMessage("To Lyon."))
@@ -323,16 +326,7 @@ def test_a_model_node_gets_all_that_langgraph_gives_it(people, ada):
 def test_states_that_are_models_or_dataclasses_can_be_wired_by_hand(people, ada):
     """with_memories takes a state of any kind that LangGraph has."""
 
-    class Model(BaseModel):
-        messages: Annotated[list, add_messages]
-        psm: dict | None = None
-
-    @dataclasses.dataclass
-    class Data:
-        messages: Annotated[list, add_messages]
-        psm: dict | None = None
-
-    for schema in (Model, Data):
+    for schema in (ModelState, ObjectState):
         asked = []
 
         def model(state, asked=asked):

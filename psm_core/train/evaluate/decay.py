@@ -18,6 +18,7 @@ from psm_core.errors import TranscriptError
 from psm_core.protocols import GateContext, Policy
 from psm_core.strength import FLOOR, retained
 from psm_core.train.corpus import Life, Question, Said
+from psm_core.train.evaluate.again import said_before
 from psm_core.train.evaluate.measured import Measured, measured
 from psm_core.train.fading import (
     ASKED_AGAIN,
@@ -211,22 +212,19 @@ class _Policed:
     def _hear(self, life: Life) -> list[Entry]:
         vectors = self._encoder.encode([turn.text for turn in life.turns])
         before: dict[str, list[Turn]] = defaultdict(list)
-        said: dict[str, tuple[str, str]] = {}
         entries: list[Entry] = []
-        for turn, vector in zip(life.turns, vectors, strict=True):
+        again = said_before(life.turns)
+        for turn, vector, same in zip(life.turns, vectors, again, strict=True):
             told = before[turn.session]
-            words = " ".join(turn.text.casefold().split())
-            last, last_id = said.get(turn.speaker, ("", ""))
             context = GateContext(
                 user=next(iter(life.people)),
                 recent=told[-Config().sensory_turns :],
-                said_before=last_id if last == words else None,
+                said_before=same,
                 vector=vector,
                 nearest=functools.partial(_nearest, tuple(entries), vector),
             )
             entries.append(self._entry(turn, context))
             told.append(turn)
-            said[turn.speaker] = (words, turn.id)
         return entries
 
     def _entry(self, turn: Turn, context: GateContext) -> Entry:

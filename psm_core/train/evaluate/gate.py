@@ -20,6 +20,7 @@ from psm_core.model.signs import Heard, signs
 from psm_core.protocols import GateContext
 from psm_core.train.calibrate import reliability
 from psm_core.train.corpus import Life
+from psm_core.train.evaluate.again import said_before
 from psm_core.train.evaluate.figures import (
     accuracy,
     auc,
@@ -160,23 +161,19 @@ def _read(
 def _decided(turns: Sequence[Turn]) -> tuple[list[GateDecision], list[Any]]:
     """What the rules make of each turn, and its signs; each hears the past alone."""
     rules, past = RulePolicy(), dict[str, list[Turn]]()
-    heard = dict[str, tuple[str, str]]()
     decided, rows = [], []
-    for turn in turns:
+    for turn, same in zip(turns, said_before(turns), strict=True):
         recent = past.setdefault(turn.session, [])[-RECENT:]
-        words = " ".join(turn.text.casefold().split())
-        last, last_id = heard.get(turn.speaker, ("", ""))
         context = GateContext(
             user="",
             recent=recent,
-            said_before=last_id if last == words else None,
+            said_before=same,
             vector=np.zeros(1, np.float32),
             nearest=_nothing,
         )
         decided.append(rules.gate(turn, context))
         rows.append(signs(Heard.turn(turn, recent)))
         past[turn.session].append(turn)
-        heard[turn.speaker] = (words, turn.id)
     return decided, rows
 
 
